@@ -1,0 +1,84 @@
+# Every target says what it does beside its name: `make help` lists them.
+
+GO       ?= go
+FUZZTIME ?= 10s
+BIN      := bin/portico
+# The packages whose tests need nothing but Go; e2e comes after them.
+UNIT     = $(shell $(GO) list ./... | grep -v -e /e2e$$ -e /bench$$)
+# Arguments of `make run`, as in: make run ARGS="--listen 127.0.0.1:2121"
+ARGS     ?=
+
+.DEFAULT_GOAL := help
+# The steps of `make test` build on each other.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/portico
+	$(GO) build -o $(BIN) ./cmd/portico
+
+.PHONY: run
+run: build ## build and serve the demo folder bin/demo (ARGS="--listen :2122" adds flags)
+	@e2e/run-demo.sh $(BIN) bin/demo $(ARGS)
+
+.PHONY: test
+test: clients lint unit e2e ## everything a change must pass: lint, unit tests with -race, end-to-end tests
+
+.PHONY: clients
+clients: ## install what e2e needs (curl, lftp, python3) where root and missing
+	@e2e/install-clients.sh
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: unit
+unit: ## unit tests with -race, shuffled
+	$(GO) test -race -shuffle=on $(UNIT)
+
+# In its folder and uncached: then go test shows which clients are missing, and
+# sees a server that was built from other sources.
+.PHONY: e2e
+e2e: ## the built server against curl, lftp, Python ftplib and a Go client
+	cd e2e && $(GO) test -race -shuffle=on -count=1 -timeout 10m
+
+.PHONY: race
+race: ## unit tests ten times and e2e with a server built for the race detector
+	$(GO) test -race -shuffle=on -count=10 $(UNIT)
+	cd e2e && PORTICO_E2E_RACE=1 $(GO) test -race -shuffle=on -count=1 -timeout 20m
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME=10s
+	@set -e; for package in $(UNIT); do \
+		targets=$$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); \
+		for target in $$targets; do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## benchmarks of the packages, then the server's numbers beside their targets
+	$(GO) test -run '^$$' -bench . -benchmem $(UNIT)
+	$(GO) run ./bench -server $(BIN)
+
+.PHONY: cover
+cover: ## test coverage by function, in bin/cover.html too
+	@mkdir -p bin
+	$(GO) test -coverprofile=bin/cover.out $(UNIT)
+	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
+	$(GO) tool cover -func=bin/cover.out
+
+.PHONY: cross
+cross: ## build for Linux, macOS, Windows and FreeBSD, amd64 and arm64, into bin/cross
+	@set -e; for os in linux darwin windows freebsd; do for arch in amd64 arm64; do \
+		suffix=; if [ $$os = windows ]; then suffix=.exe; fi; \
+		echo "$$os/$$arch"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o bin/cross/portico-$$os-$$arch$$suffix ./cmd/portico; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build ./...; \
+	done; done

@@ -1,0 +1,140 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ioLimit bounds each session: a server that hangs is an error, not a hang.
+const ioLimit = 5 * time.Minute
+
+// client is as little of an FTP client as a measurement needs: it shares the
+// machine with the server and must not be what is measured.
+type client struct {
+	conn    net.Conn
+	replies *bufio.Reader
+	host    string
+	line    []byte
+}
+
+// dial connects and reads the greeting.
+func dial(address string) (*client, error) {
+	conn, err := connect(address)
+	if err != nil {
+		return nil, err
+	}
+	host, _, _ := net.SplitHostPort(address)
+	c := &client{conn: conn, replies: bufio.NewReaderSize(conn, 512), host: host}
+	if err := c.expect("220"); err != nil {
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	return c, nil
+}
+
+func connect(address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: -1}
+	dialer.SetMultipathTCP(false)
+	conn, err := dialer.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.SetDeadline(time.Now().Add(ioLimit))
+}
+
+func (c *client) close() error { return c.conn.Close() }
+
+func (c *client) login(user, password string) error {
+	for _, step := range []struct{ line, code string }{
+		{"USER " + user, "331"}, {"PASS " + password, "230"}, {"TYPE I", "200"},
+	} {
+		if err := c.command(step.line, step.code); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *client) command(line, code string) error {
+	if err := c.send(line); err != nil {
+		return err
+	}
+	return c.expect(code)
+}
+
+func (c *client) send(line string) error {
+	c.line = append(append(c.line[:0], line...), '\r', '\n')
+	_, err := c.conn.Write(c.line)
+	return err
+}
+
+// expect reads replies of one line.
+func (c *client) expect(code string) error {
+	line, err := c.reply()
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(line, code+" ") {
+		return fmt.Errorf("reply %q, want %s", line, code)
+	}
+	return nil
+}
+
+// reply returns the last line of a reply.
+func (c *client) reply() (string, error) {
+	for {
+		line, err := c.replies.ReadSlice('\n')
+		if err != nil {
+			return "", err
+		}
+		if len(line) >= 4 && line[3] == ' ' {
+			return strings.TrimRight(string(line), "\r\n"), nil
+		}
+	}
+}
+
+// retr starts a download over an extended passive data connection.
+func (c *client) retr(file string) (net.Conn, error) {
+	if err := c.send("EPSV"); err != nil {
+		return nil, err
+	}
+	line, err := c.reply()
+	if err != nil {
+		return nil, err
+	}
+	_, rest, _ := strings.Cut(line, "(|||")
+	port, _, _ := strings.Cut(rest, "|")
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil || !strings.HasPrefix(line, "229 ") {
+		return nil, fmt.Errorf("reply %q, want 229 with a port", line)
+	}
+	data, err := connect(net.JoinHostPort(c.host, port))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.send("RETR " + file); err != nil {
+		_ = data.Close()
+		return nil, err
+	}
+	return data, nil
+}
+
+// drain reads a data connection to its end in the given buffer.
+func drain(data net.Conn, buffer []byte) (int64, error) {
+	var total int64
+	for {
+		n, err := data.Read(buffer)
+		total += int64(n)
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}

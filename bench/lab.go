@@ -1,0 +1,234 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	userName   = "bench"
+	smallFile  = "small.bin"
+	smallSize  = 1 << 10
+	largeFile  = "large.bin"
+	largeSize  = 1 << 30
+	nobody     = 65534
+	startLimit = 20 * time.Second
+)
+
+// lab is where servers are measured: programs in a folder that an unprivileged
+// user can reach, files in memory.
+type lab struct {
+	programs string
+	home     string
+	binary   string // a copy of the server
+	password string
+	hash     string
+}
+
+func newLab(binary string) (*lab, error) {
+	programs, err := os.MkdirTemp("", "portico-bench-")
+	if err != nil {
+		return nil, err
+	}
+	home, err := os.MkdirTemp("/dev/shm", "portico-bench-")
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(programs))
+	}
+	l := &lab{programs: programs, home: home, binary: filepath.Join(programs, "portico"), password: rand.Text()}
+	if err := l.furnish(binary); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *lab) close() {
+	_ = os.RemoveAll(l.home)
+	_ = os.RemoveAll(l.programs)
+}
+
+func (l *lab) furnish(binary string) error {
+	for _, dir := range []string{l.programs, l.home} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := copyFile(binary, l.binary); err != nil {
+		return fmt.Errorf("the server to measure: %w: build it first (make build)", err)
+	}
+	if err := fill(filepath.Join(l.home, smallFile), smallSize); err != nil {
+		return err
+	}
+	cmd := exec.Command(l.binary, "passwd")
+	cmd.Stdin = strings.NewReader(l.password + "\n")
+	hash, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("portico passwd: %w", err)
+	}
+	l.hash = strings.TrimSpace(string(hash))
+	return nil
+}
+
+// provideLarge makes the large file where it is needed.
+func (l *lab) provideLarge() (string, error) {
+	path := filepath.Join(l.home, largeFile)
+	return path, fill(path, largeSize)
+}
+
+func copyFile(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}
+
+// fill writes n bytes that are not zero: a hole would cost the kernel nothing.
+func fill(path string, n int64) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 1<<20)
+	_, _ = rand.Read(block)
+	for left := n; left > 0 && err == nil; left -= int64(len(block)) {
+		_, err = f.Write(block[:min(left, int64(len(block)))])
+	}
+	return errors.Join(err, f.Close())
+}
+
+// server is a process under measurement.
+type server struct {
+	cmd     *exec.Cmd
+	address string
+}
+
+// startPortico starts portico and waits for its greeting.
+func (l *lab) startPortico() (*server, error) {
+	const passivePorts = 100
+	control, err := freePorts(1 + passivePorts)
+	if err != nil {
+		return nil, err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", control)
+	config, err := json.Marshal(map[string]any{
+		"listeners": []any{map[string]any{"address": address}},
+		"passive":   map[string]any{"ports": fmt.Sprintf("%d-%d", control+1, control+passivePorts)},
+		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read"}}},
+		"log":       map[string]any{"level": "warn"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(l.programs, "portico.json")
+	if err := os.WriteFile(path, config, 0o644); err != nil {
+		return nil, err
+	}
+	s := &server{cmd: unprivileged(l.binary, "serve", "--config", path), address: address}
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := s.awaitGreeting(); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// startBare starts this program again as the bare sendfile server.
+func (l *lab) startBare(file string) (*server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(l.programs, "bench")
+	if err := copyFile(self, program); err != nil {
+		return nil, err
+	}
+	s := &server{cmd: unprivileged(program, bareCommand, file)}
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the bare server: %w", err), s.stop())
+	}
+	s.address = strings.TrimSpace(line)
+	return s, nil
+}
+
+// unprivileged is a command that does not run as root.
+func unprivileged(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	return cmd
+}
+
+func (s *server) awaitGreeting() error {
+	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if c, err := dial(s.address); err == nil {
+			return c.close()
+		}
+	}
+	return fmt.Errorf("no greeting from %s within %v", s.address, startLimit)
+}
+
+func (s *server) stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := s.cmd.Wait(); err != nil && s.cmd.ProcessState.ExitCode() > 0 {
+		return fmt.Errorf("%s: %w", filepath.Base(s.cmd.Path), err)
+	}
+	return nil
+}
+
+// freePorts finds n free ports in a row, below those that the kernel gives to
+// outgoing connections.
+func freePorts(n int) (first int, err error) {
+	for first = 15000; first+n < 32000; first += n {
+		if allFree(first, n) {
+			return first, nil
+		}
+	}
+	return 0, fmt.Errorf("no %d free ports in a row", n)
+}
+
+func allFree(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return false
+		}
+		_ = l.Close()
+	}
+	return true
+}

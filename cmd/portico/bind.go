@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/driver"
+	"github.com/portico-ftp/portico/portalloc"
+	"github.com/portico-ftp/portico/server"
+)
+
+// service is a server that has bound its ports, with the parts it borrows.
+type service struct {
+	server    *server.Server
+	ports     *portalloc.Allocator  // nil: no passive mode
+	advertise *portalloc.Advertiser // nil before it was made
+}
+
+// bind makes the server and binds all its ports. Its error joins everything
+// that could not be bound; nothing is bound then. The caller closes the
+// service.
+func (s *setup) bind(log *zap.Logger) (*service, error) {
+	options, err := serverOptions(s.config)
+	if err != nil {
+		return nil, err
+	}
+	users, err := driver.NewUsers(s.users, driver.UsersOptions{})
+	if err != nil {
+		return nil, err
+	}
+	options.Auth, options.TLS, options.Logger = users, s.tls, log
+
+	service, faults := &service{}, []error(nil)
+	service.ports, err = s.bindPassive(log)
+	faults = append(faults, err)
+	service.advertise, err = s.newAdvertiser(log)
+	faults = append(faults, err)
+	options.Ports, options.Advertise = service.ports, service.advertise
+	service.server, err = s.bindControl(options)
+	faults = append(faults, err)
+
+	if err := errors.Join(faults...); err != nil {
+		service.close()
+		return nil, err
+	}
+	return service, nil
+}
+
+// close ends the sessions that are left and gives all ports back.
+func (s *service) close() {
+	if s.server != nil {
+		s.server.Close()
+	}
+	if s.advertise != nil {
+		s.advertise.Close()
+	}
+	if s.ports != nil {
+		s.ports.Close()
+	}
+}
+
+func (s *setup) bindPassive(log *zap.Logger) (*portalloc.Allocator, error) {
+	if s.config.Passive.Ports.Len() == 0 {
+		return nil, nil
+	}
+	options := allocatorOptions(s.config)
+	options.Logger = log
+	ports, err := portalloc.New(options)
+	if err != nil {
+		return nil, s.fault("passive.ports", "%s: %s", withoutPackage(err), bindRemedy(err, "passive.ports (--passive-ports)"))
+	}
+	return ports, nil
+}
+
+func (s *setup) newAdvertiser(log *zap.Logger) (*portalloc.Advertiser, error) {
+	advertise, err := portalloc.NewAdvertiser(addressRules(s.config), portalloc.AdvertiserOptions{Logger: log})
+	if err != nil {
+		return nil, s.fault("passive.public_address", "%s", withoutPackage(err))
+	}
+	return advertise, nil
+}
+
+// withoutPackage drops the name of the package that an error starts with: the
+// key before it says more.
+func withoutPackage(err error) string {
+	text := strings.TrimPrefix(err.Error(), "portalloc: ")
+	return strings.TrimPrefix(text, "server: ")
+}
+
+func (s *setup) bindControl(options server.Options) (*server.Server, error) {
+	srv, err := server.New(options)
+	if err != nil {
+		return nil, s.sourcePortFault(err)
+	}
+	if err := srv.Listen(); err != nil {
+		return nil, errors.Join(s.listenFault(err), srv.Close())
+	}
+	return srv, nil
+}
+
+// sourcePortFault names the setting behind what server.New asks the system.
+func (s *setup) sourcePortFault(err error) error {
+	var refused *net.OpError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	return s.fault("active.source_port", "this process may not use port %s: %v: write auto or ephemeral, or %s",
+		s.config.Active.SourcePort, refused.Err, lowPortRemedy)
+}
+
+// listenFault names the listener that could not be bound.
+func (s *setup) listenFault(err error) error {
+	var refused *net.OpError
+	if errors.As(err, &refused) && refused.Addr != nil {
+		_, port, _ := net.SplitHostPort(refused.Addr.String())
+		for i, l := range s.config.Listeners {
+			if _, p, _ := net.SplitHostPort(l.Address); p == port {
+				return s.listenerFault(i, err)
+			}
+		}
+	}
+	return s.fault("listeners", "%s: %s", withoutPackage(err), bindRemedy(err, "the address (--listen)"))
+}
+
+// listenerFault says why one listener could not be bound and what to do.
+func (s *setup) listenerFault(index int, err error) error {
+	address := s.config.Listeners[index].Address
+	reason := err
+	var refused *net.OpError
+	if errors.As(err, &refused) {
+		reason = refused.Err
+	}
+	who := ""
+	if _, port, _ := net.SplitHostPort(address); errors.Is(err, syscall.EADDRINUSE) {
+		who = holder(port)
+	}
+	key := fmt.Sprintf("listeners[%d].address", index)
+	return s.fault(key, "cannot listen on %s%s: %v: %s", address, who, reason, bindRemedy(err, key+" (--listen)"))
+}
+
+func holder(port string) string {
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return ""
+	}
+	if name := portalloc.Holder(uint16(n)); name != "" {
+		return ", which " + name + " holds"
+	}
+	return ""
+}
+
+const lowPortRemedy = "allow ports below 1024: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, setcap cap_net_bind_service=+ep on the binary, or sysctl net.ipv4.ip_unprivileged_port_start"
+
+// bindRemedy says what to do when a port could not be bound.
+func bindRemedy(err error, setting string) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop the program that has the port (ss -ltnp shows it), or change " + setting
+	case errors.Is(err, syscall.EACCES):
+		return "change " + setting + ", or " + lowPortRemedy
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no such address (ip addr shows those it has): change " + setting
+	case errors.Is(err, syscall.EMFILE):
+		return "raise the limit of open files (ulimit -n, LimitNOFILE= in the systemd unit), or use fewer ports"
+	default:
+		return "change " + setting
+	}
+}

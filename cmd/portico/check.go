@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/driver"
+	"github.com/portico-ftp/portico/server"
+)
+
+func (p *program) checkCommand() *cobra.Command {
+	f := &serveFlags{}
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "check [DIR]",
+		Short: "Try whether `portico serve` would start, with nothing served",
+		Long: `Make every check that the start of a server makes: the configuration, the
+users' password hashes and homes, the certificate, and whether the control and
+passive ports can be bound. Exit code 1 if one fails. Run it as the user that
+will run the server, while the server does not run.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.takeDirectory(args)
+			return p.check(cmd.Context(), f, asJSON)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (p *program) check(ctx context.Context, f *serveFlags, asJSON bool) error {
+	r := &report{}
+	p.checkAll(ctx, f, r)
+	printed := r.print
+	if asJSON {
+		printed = r.printJSON
+	}
+	if err := printed(p.stdout); err != nil {
+		return err
+	}
+	if !r.OK() {
+		return errReported
+	}
+	return nil
+}
+
+func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
+	r.add("user id", fmt.Sprint(p.uid), checkUID(p.uid, f.allowRoot))
+	cfg, err := f.load(p.environ)
+	r.add("configuration", describeFile(f.file), err)
+	if cfg == nil {
+		return
+	}
+	s := &setup{config: cfg}
+	usersErr := s.addUsers(f)
+	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", len(s.users)), usersErr)
+	s.tls, err = loadTLS(cfg)
+	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry(time.Now())))
+	for i, l := range cfg.Listeners {
+		r.add("listen on "+l.Address, "can be bound", s.tryListener(ctx, i))
+	}
+	s.checkPassive(r)
+	s.checkActive(r)
+}
+
+func describeFile(file string) string {
+	if file == "" {
+		return "no file; defaults, environment and flags"
+	}
+	return file
+}
+
+func describeTLS(s *setup) string {
+	leaf := s.leaf()
+	switch {
+	case leaf == nil:
+		return "none, TLS is not offered"
+	case s.config.TLS.SelfSigned:
+		return "self-signed, made at each start"
+	default:
+		return "valid until " + leaf.NotAfter.Format(time.DateOnly)
+	}
+}
+
+// checkExpiry reports a certificate that clients will refuse. The server would
+// start with it all the same, so that a late renewal does not cut everybody
+// off.
+func (s *setup) checkExpiry(now time.Time) error {
+	leaf := s.leaf()
+	switch {
+	case leaf == nil:
+		return nil
+	case now.After(leaf.NotAfter):
+		return s.fault("tls.certificate", "expired on %s: renew it", leaf.NotAfter.Format(time.DateOnly))
+	case now.Before(leaf.NotBefore):
+		return s.fault("tls.certificate", "is valid from %s only: look at the clock of this machine", leaf.NotBefore.Format(time.DateOnly))
+	default:
+		return nil
+	}
+}
+
+func (s *setup) tryListener(ctx context.Context, index int) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listeners[index].Address)
+	if err != nil {
+		return s.listenerFault(index, err)
+	}
+	return listener.Close()
+}
+
+func (s *setup) checkPassive(r *report) {
+	ports, err := s.bindPassive(zap.NewNop())
+	if ports != nil {
+		err = errors.Join(err, ports.Close())
+	}
+	list := s.config.Passive.Ports
+	if list.Len() == 0 {
+		r.add("passive ports", "none, passive mode is off", err)
+		return
+	}
+	r.add("passive ports", fmt.Sprintf("%v (%d)", list, list.Len()), err)
+	s.checkPublicAddress(r)
+}
+
+// checkPublicAddress reports names that do not resolve at present. The server
+// would start all the same and go on trying.
+func (s *setup) checkPublicAddress(r *report) {
+	advertise, err := s.newAdvertiser(zap.NewNop())
+	if err != nil {
+		r.add("public address", "", err)
+		return
+	}
+	defer advertise.Close()
+	rules := advertise.Status()
+	if len(rules) == 0 {
+		r.add("public address", "none, each client is told the address that it reached", nil)
+	}
+	for i, rule := range rules {
+		if rule.Err != nil {
+			err = s.fault(fmt.Sprintf("passive.public_address[%d].address", i), "%s does not resolve: %v: correct the name, or its DNS", rule.Rule.Address, rule.Err)
+		}
+		r.add("public address "+rule.Rule.Address, fmt.Sprint(rule.Addresses), err)
+		err = nil
+	}
+}
+
+// checkActive makes a server that listens nowhere: that alone tries the source
+// port.
+func (s *setup) checkActive(r *report) {
+	if !s.config.Active.Enabled {
+		return
+	}
+	err := s.trySourcePort()
+	r.add("active source port", string(s.config.Active.SourcePort), err)
+}
+
+func (s *setup) trySourcePort() error {
+	users, err := driver.NewUsers(nil, driver.UsersOptions{})
+	if err != nil {
+		return err
+	}
+	options, err := serverOptions(s.config)
+	if err != nil {
+		return err
+	}
+	srv, err := server.New(server.Options{Auth: users, Active: options.Active})
+	if err != nil {
+		return s.sourcePortFault(err)
+	}
+	return srv.Close()
+}
+
+// leaf is the server's own certificate, nil if it has none.
+func (s *setup) leaf() *x509.Certificate {
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.Certificates[0].Leaf
+}

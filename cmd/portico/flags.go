@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-ftp/portico/config"
+	"github.com/portico-ftp/portico/driver"
+)
+
+// serveFlags are the flags and the argument of the commands that start a
+// server or check whether it would start.
+type serveFlags struct {
+	directory     string
+	file          string
+	listen        []string
+	passivePorts  string
+	publicAddress string
+	users         []string
+	anonymous     bool
+	readOnly      bool
+	selfSigned    bool
+	allowRoot     bool
+	logLevel      string
+}
+
+func (f *serveFlags) takeDirectory(args []string) {
+	if len(args) > 0 {
+		f.directory = args[0]
+	}
+}
+
+func (f *serveFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.file, "config", "", "configuration file (.yaml, .toml or .json)")
+	flags.StringArrayVar(&f.listen, "listen", nil, "control address as host:port; may be repeated")
+	flags.StringVar(&f.passivePorts, "passive-ports", "", "ports for data connections, such as 21100-21149,21160")
+	flags.StringVar(&f.publicAddress, "public-address", "", `address that clients are told: an IP address, a host name, or "local"`)
+	flags.StringArrayVar(&f.users, "user", nil, "NAME:PASSWORD of a user of DIR; may be repeated. Other users of this machine can read it in the list of processes")
+	flags.BoolVar(&f.anonymous, "anonymous", false, "let anybody list and download DIR")
+	flags.BoolVar(&f.readOnly, "read-only", false, "let every user list and download only")
+	flags.BoolVar(&f.selfSigned, "tls-self-signed", false, "offer TLS with a certificate made in memory, for trials")
+	flags.BoolVar(&f.allowRoot, "allow-root", false, "run as root nevertheless")
+	flags.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error")
+}
+
+// load reads the configuration with the flags on top. Like config.Load, it
+// returns what it could read together with the faults.
+func (f *serveFlags) load(environ []string) (*config.Config, error) {
+	overrides, flagsErr := f.overrides()
+	cfg, err := config.Load(config.LoadOptions{File: f.file, Environ: environ, Overrides: overrides})
+	return cfg, errors.Join(flagsErr, err)
+}
+
+func (f *serveFlags) overrides() (map[string]any, error) {
+	overrides := map[string]any{}
+	for key, value := range map[string]string{
+		"passive.ports":          f.passivePorts,
+		"passive.public_address": f.publicAddress,
+		"log.level":              f.logLevel,
+	} {
+		if value != "" {
+			overrides[key] = value
+		}
+	}
+	if f.selfSigned {
+		overrides["tls.self_signed"] = true
+	}
+	if len(f.listen) > 0 {
+		overrides["listeners"] = f.listeners()
+	}
+	users, err := f.userEntries()
+	if len(users) > 0 {
+		overrides["users"] = users
+	}
+	return overrides, err
+}
+
+func (f *serveFlags) listeners() []any {
+	var listeners []any
+	for _, address := range f.listen {
+		listeners = append(listeners, map[string]any{"address": address})
+	}
+	return listeners
+}
+
+// userEntries turns --user into entries of users, with hashed passwords.
+func (f *serveFlags) userEntries() ([]any, error) {
+	if f.directory == "" {
+		if len(f.users) > 0 || f.anonymous {
+			return nil, errors.New("--user and --anonymous need DIR, the directory to serve: portico serve DIR")
+		}
+		return nil, nil
+	}
+	var entries []any
+	var faults []error
+	for i, user := range f.users {
+		entry, err := userEntry(user, f.home())
+		if err != nil {
+			// The text may be a password, so it is not repeated.
+			faults = append(faults, fmt.Errorf("--user, number %d: %w", i+1, err))
+			continue
+		}
+		entries = append(entries, entry)
+	}
+	return entries, errors.Join(faults...)
+}
+
+// home is DIR as an absolute path.
+func (f *serveFlags) home() string {
+	absolute, err := filepath.Abs(f.directory)
+	if err != nil { // the working directory is gone
+		return f.directory
+	}
+	return absolute
+}
+
+func userEntry(user, home string) (map[string]any, error) {
+	name, password, found := strings.Cut(user, ":")
+	if !found || name == "" || password == "" {
+		return nil, errors.New("wants NAME:PASSWORD")
+	}
+	hash, err := driver.HashPassword(password)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"name": name, "password": hash, "home": home}, nil
+}

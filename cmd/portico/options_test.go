@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/config"
+	"github.com/portico-ftp/portico/driver"
+	"github.com/portico-ftp/portico/portalloc"
+	"github.com/portico-ftp/portico/server"
+)
+
+func TestServerOptions(t *testing.T) {
+	t.Parallel()
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	byDefault := server.Options{
+		Listeners: []server.Listener{{Address: ":2121"}},
+		Limits:    server.Limits{LoginTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, StallTimeout: 2 * time.Minute},
+	}
+	tests := map[string]struct {
+		change func(*config.Config)
+		want   func(*server.Options)
+	}{
+		"the defaults": {func(*config.Config) {}, func(*server.Options) {}},
+		"listeners": {
+			func(c *config.Config) {
+				c.Listeners = []config.Listener{{Address: ":21"}, {Address: ":990", ImplicitTLS: true, ProxyProtocol: proxies}}
+			},
+			func(o *server.Options) {
+				o.Listeners = []server.Listener{{Address: ":21"}, {Address: ":990", ImplicitTLS: true, ProxyProtocol: proxies}}
+			},
+		},
+		"active mode off": {
+			func(c *config.Config) { c.Active.Enabled = false },
+			func(o *server.Options) { o.Active.Disabled = true },
+		},
+		"foreign addresses from port 20": {
+			func(c *config.Config) {
+				c.Active = config.Active{Enabled: true, SourcePort: "20", ForeignAddress: true}
+			},
+			func(o *server.Options) { o.Active = server.Active{SourcePort: 20, ForeignAddress: true} },
+		},
+		"an ephemeral source port": {
+			func(c *config.Config) { c.Active.SourcePort = config.SourcePortEphemeral },
+			func(o *server.Options) { o.Active.SourcePort = server.SourcePortEphemeral },
+		},
+		"TLS for login": {
+			func(c *config.Config) { c.TLS.Require, c.TLS.SessionReuse = "login", "required" },
+			func(o *server.Options) {
+				o.RequireTLS, o.SessionReuse = server.TLSForLogin, server.SessionReuseRequired
+			},
+		},
+		"TLS for data": {
+			func(c *config.Config) { c.TLS.Require, c.TLS.SessionReuse = "data", "off" },
+			func(o *server.Options) { o.RequireTLS, o.SessionReuse = server.TLSForData, server.SessionReuseOff },
+		},
+		"no time limits": {
+			func(c *config.Config) { c.Limits = config.Limits{Sessions: 1, SessionsPerIP: 2, SessionsPerUser: 3} },
+			func(o *server.Options) {
+				o.Limits = server.Limits{Sessions: 1, SessionsPerIP: 2, SessionsPerUser: 3, LoginTimeout: -1, IdleTimeout: -1, StallTimeout: -1}
+			},
+		},
+		"a banner": {
+			func(c *config.Config) { c.Banner = "hello" },
+			func(o *server.Options) { o.Banner = "hello" },
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, want := config.Default(), byDefault
+			test.change(cfg)
+			test.want(&want)
+			got, err := serverOptions(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestServerOptionsRefuseUnknownWords(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Active.SourcePort, cfg.TLS.Require, cfg.TLS.SessionReuse = "x", "y", "z"
+	_, err := serverOptions(cfg)
+	if got := len(config.Faults(err)); got != 3 {
+		t.Errorf("got %v, want three faults", err)
+	}
+}
+
+func TestAllocatorOptions(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Passive.AdvertisedPorts = portalloc.PortList{{First: 31100, Last: 31199}}
+	cfg.Passive.Sharing = portalloc.SharingExclusive
+	cfg.Passive.Peer = portalloc.PeerPolicy{Any: true}
+	want := portalloc.Options{
+		Ports:           portalloc.PortList{{First: 21100, Last: 21199}},
+		AdvertisedPorts: portalloc.PortList{{First: 31100, Last: 31199}},
+		Sharing:         portalloc.SharingExclusive,
+		Peer:            portalloc.PeerPolicy{Any: true},
+		Wait:            5 * time.Second,
+		AcceptTimeout:   30 * time.Second,
+	}
+	if got := allocatorOptions(cfg); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	cfg.Passive.Wait = 0
+	if got := allocatorOptions(cfg).Wait; got >= 0 {
+		t.Errorf("a wait of 0s becomes %v, want a negative one, which is none", got)
+	}
+}
+
+func TestAddressRules(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	clients := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	cfg.Passive.PublicAddress = config.AddressRules{{Clients: clients, Address: "local"}, {Address: "192.0.2.1"}}
+	want := []portalloc.AddressRule{{Clients: clients, Address: "local"}, {Address: "192.0.2.1"}}
+	if got := addressRules(cfg); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestDriverUsers(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Users = []config.User{
+		{Name: "all", Password: "a", Home: "/a"},
+		{Name: "some", Password: "b", Home: "/b", Permissions: []string{"list", "write"}},
+	}
+	want := []driver.User{
+		{Name: "all", PasswordHash: "a", Home: "/a", Permissions: driver.AllPermissions},
+		{Name: "some", PasswordHash: "b", Home: "/b", Permissions: driver.CanList | driver.CanWrite},
+	}
+	got, err := driverUsers(cfg)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	limited := readOnly(got)
+	if limited[0].Permissions != driver.ReadOnly || limited[1].Permissions != driver.CanList {
+		t.Errorf("read-only users are %+v", limited)
+	}
+	cfg.Users[1].Permissions = []string{"fly"}
+	if _, err := driverUsers(cfg); err == nil || !strings.Contains(err.Error(), "users[1].permissions") {
+		t.Errorf("an unknown permission: %v", err)
+	}
+}
+
+func TestLogger(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		settings config.Log
+		want     string // of the one line
+	}{
+		{config.Log{Level: "info", Format: "console"}, "INFO\thello\t{\"took\": \"1s\"}"},
+		{config.Log{Level: "info", Format: "json"}, `"msg":"hello","took":"1s"}`},
+	} {
+		var out bytes.Buffer
+		log, err := newLogger(test.settings, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Debug("not this")
+		log.Info("hello", zap.Duration("took", time.Second))
+		if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, test.want) {
+			t.Errorf("%+v: got %q, want one line with %q", test.settings, got, test.want)
+		}
+	}
+	if _, err := newLogger(config.Log{Level: "loud"}, &bytes.Buffer{}); err == nil {
+		t.Error("an unknown level is accepted")
+	}
+}

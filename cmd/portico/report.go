@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/portico-ftp/portico/config"
+)
+
+// report is the outcome of all checks.
+type report struct {
+	Checks []outcome `json:"checks"`
+}
+
+// outcome is that of one check.
+type outcome struct {
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	// Detail is what was found; what is wrong and what to do.
+	Detail string `json:"detail,omitempty"`
+}
+
+// add adds one outcome, or one for each fault that err joins.
+func (r *report) add(check, detail string, err error) {
+	if err == nil {
+		r.Checks = append(r.Checks, outcome{check, true, detail})
+		return
+	}
+	for _, fault := range config.Faults(err) {
+		r.Checks = append(r.Checks, outcome{check, false, fault.Error()})
+	}
+}
+
+// OK says whether no check failed.
+func (r *report) OK() bool {
+	for _, o := range r.Checks {
+		if !o.OK {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *report) print(out io.Writer) error {
+	var text strings.Builder
+	for _, o := range r.Checks {
+		verdict := "ok  "
+		if !o.OK {
+			verdict = "FAIL"
+		}
+		fmt.Fprintf(&text, "%s  %s: %s\n", verdict, o.Check, o.Detail)
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+func (r *report) printJSON(out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(struct {
+		OK bool `json:"ok"`
+		*report
+	}{r.OK(), r})
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/server"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "serve [DIR]",
+		Short: "Serve files",
+		Long: `Serve the homes of the configured users, or DIR.
+
+DIR needs no configuration: without --user and --anonymous, a user named ftp gets
+a new password, which is printed once. Logs go to standard error. SIGTERM and
+SIGINT let running transfers end; a second one ends the server at once.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.takeDirectory(args)
+			return p.serve(cmd.Context(), f)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (p *program) serve(ctx context.Context, f *serveFlags) error {
+	s, err := p.prepare(f)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(s.config.Log, p.stderr)
+	if err != nil {
+		return err
+	}
+	service, err := s.bind(log)
+	if err != nil {
+		return err
+	}
+	defer service.close()
+	if f.directory != "" {
+		if err := s.welcome(f).print(p.stdout); err != nil {
+			return fmt.Errorf("print the address to use: %w", err)
+		}
+	}
+	service.logStart(log, s)
+	return service.run(ctx, s.config.ShutdownTimeout, log)
+}
+
+func (s *service) logStart(log *zap.Logger, setup *setup) {
+	log.Info("serving",
+		zap.Strings("listeners", texts(s.server.Addrs())),
+		zap.Stringer("passive_ports", setup.config.Passive.Ports),
+		zap.Bool("tls", setup.tls != nil),
+		zap.Int("users", len(setup.users)),
+		zap.String("version", buildVersion()))
+}
+
+func texts(addresses []net.Addr) []string {
+	all := make([]string, len(addresses))
+	for i, address := range addresses {
+		all[i] = address.String()
+	}
+	return all
+}
+
+// run serves until ctx is done, and then until the running transfers have
+// ended or the timeout has.
+func (s *service) run(ctx context.Context, timeout time.Duration, log *zap.Logger) error {
+	ended := make(chan error, 1)
+	go s.listenAndServe(ended)
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("shutting down", zap.Duration("timeout", timeout), zap.Int("sessions", s.server.Statistics().Sessions))
+	s.shutdown(context.WithoutCancel(ctx), timeout, log)
+	if err := <-ended; !errors.Is(err, server.ErrServerClosed) {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func (s *service) listenAndServe(ended chan<- error) { ended <- s.server.ListenAndServe() }
+
+func (s *service) shutdown(ctx context.Context, timeout time.Duration, log *zap.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := s.server.Shutdown(ctx); err != nil {
+		statistics := s.server.Statistics()
+		log.Warn("shutdown_timeout is over, ending what still runs",
+			zap.Int("sessions", statistics.Sessions), zap.Int("transfers", statistics.Transfers))
+	}
+	s.server.Close()
+}

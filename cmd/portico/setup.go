@@ -1,0 +1,101 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"github.com/portico-ftp/portico/config"
+	"github.com/portico-ftp/portico/driver"
+)
+
+// setup is a configuration that was checked as far as possible without
+// listening.
+type setup struct {
+	config *config.Config
+	users  []driver.User
+	tls    *tls.Config // nil: none is offered
+	// generated is the password of the user that stands in where nobody is
+	// configured. Empty: somebody is.
+	generated string
+}
+
+// generatedUser is the name of that user.
+const generatedUser = "ftp"
+
+// prepare reads and checks everything that a server needs. Its error joins all
+// that is wrong.
+func (p *program) prepare(f *serveFlags) (*setup, error) {
+	s, faults := &setup{}, []error{checkUID(p.uid, f.allowRoot)}
+	var err error
+	s.config, err = f.load(p.environ)
+	faults = append(faults, err)
+	if s.config == nil {
+		return nil, errors.Join(faults...)
+	}
+	faults = append(faults, s.addUsers(f))
+	s.tls, err = loadTLS(s.config)
+	faults = append(faults, err)
+	return s, errors.Join(faults...)
+}
+
+// addUsers settles who can log in.
+func (s *setup) addUsers(f *serveFlags) error {
+	faults := []error{s.standIn(f)}
+	for i := range s.config.Users {
+		faults = append(faults, s.checkUser(i))
+	}
+	users, err := driverUsers(s.config)
+	faults = append(faults, err)
+	if f.anonymous && f.directory != "" {
+		users = append(users, anonymousUser(f.home()))
+		if err := checkDirectory(f.directory); err != nil {
+			faults = append(faults, fmt.Errorf("DIR: %w", err))
+		}
+	}
+	if f.readOnly {
+		users = readOnly(users)
+	}
+	s.users = users
+	return errors.Join(faults...)
+}
+
+// standIn adds a user with a new password for a directory that is to be served
+// to nobody in particular.
+func (s *setup) standIn(f *serveFlags) error {
+	nobody := len(s.config.Users) == 0 && len(f.users) == 0 && !f.anonymous
+	switch {
+	case nobody && f.directory == "":
+		return &config.Fault{Key: "users", Problem: "is empty, so nobody could log in: add users to a configuration file and name it with --config, or serve one directory with portico serve DIR"}
+	case !nobody && f.directory != "" && len(f.users) == 0 && !f.anonymous:
+		return errors.New("DIR would be served to nobody, because the configuration has users with homes of their own: leave DIR out, or add --user NAME:PASSWORD or --anonymous")
+	case !nobody:
+		return nil
+	}
+	s.generated = generatePassword()
+	hash, err := driver.HashPassword(s.generated)
+	if err != nil {
+		return err
+	}
+	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Home: config.Path(f.home())}}
+	return nil
+}
+
+func anonymousUser(home string) driver.User {
+	return driver.User{Name: "anonymous", Anonymous: true, Home: home, Permissions: driver.ReadOnly}
+}
+
+// readOnly takes everything from the users but listing and downloading.
+func readOnly(users []driver.User) []driver.User {
+	limited := make([]driver.User, len(users))
+	for i, user := range users {
+		user.Permissions &= driver.ReadOnly
+		limited[i] = user
+	}
+	return limited
+}
+
+// fault is what is wrong with a key, with the file or flag that set it.
+func (s *setup) fault(key, format string, args ...any) error {
+	return &config.Fault{Source: s.config.Source(key), Key: key, Problem: fmt.Sprintf(format, args...)}
+}

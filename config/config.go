@@ -1,0 +1,160 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/portico-ftp/portico/portalloc"
+)
+
+// Config is the configuration of one server. Load or Default makes one; the
+// zero value listens nowhere and fails Validate. It is plain data: safe to
+// read from several goroutines while nobody writes.
+type Config struct {
+	// Listeners are the control addresses. At least one.
+	Listeners []Listener `mapstructure:"listeners"`
+	// Passive settles passive mode (PASV and EPSV).
+	Passive Passive `mapstructure:"passive"`
+	// Active settles active mode (PORT and EPRT).
+	Active Active `mapstructure:"active"`
+	// TLS settles encryption.
+	TLS TLS `mapstructure:"tls"`
+	// Users are the accounts. Their names are unique.
+	Users []User `mapstructure:"users"`
+	// Limits bounds sessions and waiting times.
+	Limits Limits `mapstructure:"limits"`
+	// Sandbox confines the process: "auto" where the system can, "off" never.
+	// "required" is refused, because this version has no sandbox.
+	Sandbox string `mapstructure:"sandbox" oneof:"auto required off"`
+	// Admin settles the admin interface.
+	Admin Admin `mapstructure:"admin"`
+	// Log settles the log.
+	Log Log `mapstructure:"log"`
+	// Banner is the text of the greeting (220), one line. Empty: the server's
+	// own.
+	Banner string `mapstructure:"banner"`
+	// ShutdownTimeout is how long running transfers may go on after the
+	// server was told to stop. Zero: not at all.
+	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+
+	// sources says for each key that was set where that happened.
+	sources map[string]string
+}
+
+// Listener is one control address.
+type Listener struct {
+	// Address is "host:port" with a numeric port; an empty host is every
+	// address of the machine, IPv4 and IPv6.
+	Address string `mapstructure:"address"`
+	// ImplicitTLS starts TLS before the greeting. It needs a certificate.
+	ImplicitTLS bool `mapstructure:"implicit_tls"`
+	// ProxyProtocol names the networks of load balancers whose PROXY header
+	// is believed. Empty: no PROXY protocol.
+	ProxyProtocol []netip.Prefix `mapstructure:"proxy_protocol"`
+}
+
+// Passive settles passive mode.
+type Passive struct {
+	// Ports are the listen ports of data connections, "21100-21149,21160".
+	// Empty: passive mode is off.
+	Ports portalloc.PortList `mapstructure:"ports"`
+	// AdvertisedPorts are what clients are told instead, as many as Ports and
+	// in the same order. Empty: the same ports.
+	AdvertisedPorts portalloc.PortList `mapstructure:"advertised_ports"`
+	// PublicAddress says which address clients are told; the first rule that
+	// matches wins. Empty: the control connection's local address.
+	PublicAddress AddressRules `mapstructure:"public_address"`
+	// Sharing says whether clients may share a port while no connection could
+	// belong to two of them.
+	Sharing portalloc.Sharing `mapstructure:"sharing"`
+	// Peer says from where a data connection may come: "exact", "any", or the
+	// networks inside which its address may differ from the client's.
+	Peer portalloc.PeerPolicy `mapstructure:"peer"`
+	// Wait is how long PASV waits for a free port. Zero: not at all.
+	Wait time.Duration `mapstructure:"wait"`
+	// AcceptTimeout is how long a port waits for its data connection.
+	AcceptTimeout time.Duration `mapstructure:"accept_timeout"`
+}
+
+// Active settles active mode.
+type Active struct {
+	// Enabled allows PORT and EPRT.
+	Enabled bool `mapstructure:"enabled"`
+	// SourcePort is the local port of active data connections.
+	SourcePort SourcePort `mapstructure:"source_port"`
+	// ForeignAddress allows PORT and EPRT to name another host than the
+	// client's (server-to-server transfers), and the bounce attack with them.
+	ForeignAddress bool `mapstructure:"foreign_address"`
+}
+
+// TLS settles encryption. With neither Certificate nor SelfSigned there is
+// none.
+type TLS struct {
+	// Certificate is a PEM file with the server's certificate and the chain
+	// that signs it.
+	Certificate Path `mapstructure:"certificate"`
+	// Key is the PEM file with the certificate's private key.
+	Key Path `mapstructure:"key"`
+	// SelfSigned makes a certificate in memory at each start, for trials:
+	// clients cannot verify it.
+	SelfSigned bool `mapstructure:"self_signed"`
+	// MinVersion is the oldest TLS version that is accepted.
+	MinVersion string `mapstructure:"min_version" oneof:"1.2 1.3"`
+	// Require says what may not go in clear: "none"; "login", so neither name
+	// nor password; "data", so no transfer either.
+	Require string `mapstructure:"require" oneof:"none login data"`
+	// SessionReuse says what TLS session resumption on data connections is
+	// used for: "auto" lets clients that resume share ports, "required"
+	// refuses those that do not, "off" ignores it.
+	SessionReuse string `mapstructure:"session_reuse" oneof:"auto required off"`
+	// ClientCA is a PEM file with the authorities of client certificates.
+	// Set: a client must present one of theirs.
+	ClientCA Path `mapstructure:"client_ca"`
+}
+
+// Offered says whether the server has a certificate to offer.
+func (t TLS) Offered() bool { return t.Certificate != "" || t.SelfSigned }
+
+// User is one account.
+type User struct {
+	// Name is what the client sends as USER.
+	Name string `mapstructure:"name"`
+	// Password is the hash of the password: argon2id, bcrypt, or crypt(3) $5$
+	// or $6$.
+	Password Secret `mapstructure:"password"`
+	// Home is the directory that the user sees as "/".
+	Home Path `mapstructure:"home"`
+	// Permissions are what the user may do. Absent: everything.
+	Permissions []string `mapstructure:"permissions" oneof:"list read write delete rename mkdir"`
+}
+
+// Limits bounds sessions and waiting times. Zero: no limit.
+type Limits struct {
+	// Sessions is the largest number of sessions at one time.
+	Sessions int `mapstructure:"sessions"`
+	// SessionsPerIP is the same for one client address.
+	SessionsPerIP int `mapstructure:"sessions_per_ip"`
+	// SessionsPerUser is the same for one user.
+	SessionsPerUser int `mapstructure:"sessions_per_user"`
+	// LoginTimeout is how long a client may take to log in.
+	LoginTimeout time.Duration `mapstructure:"login_timeout"`
+	// IdleTimeout is how long a session may send no command while no transfer
+	// runs.
+	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
+	// StallTimeout is how long a transfer may move no byte.
+	StallTimeout time.Duration `mapstructure:"stall_timeout"`
+}
+
+// Admin settles the admin interface.
+type Admin struct {
+	// Address must be empty: this version has no admin interface.
+	Address string `mapstructure:"address"`
+}
+
+// Log settles the log, which goes to standard error.
+type Log struct {
+	// Level is the least severity that is logged.
+	Level string `mapstructure:"level" oneof:"debug info warn error"`
+	// Format is "console" for people or "json" for programs.
+	Format string `mapstructure:"format" oneof:"console json"`
+}

@@ -1,0 +1,121 @@
+package config
+
+import (
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/portico-ftp/portico/portalloc"
+)
+
+// TestEveryKeyHasAVariable sets each key of Config by its variable, with a
+// value other than the default.
+func TestEveryKeyHasAVariable(t *testing.T) {
+	t.Parallel()
+	type setting struct {
+		text string
+		want any
+	}
+	network := netip.MustParsePrefix("10.0.0.0/8")
+	tests := map[string]setting{
+		"listeners": {
+			`[{"address": ":2990", "proxy_protocol": ["10.0.0.0/8"]}]`,
+			[]Listener{{Address: ":2990", ProxyProtocol: []netip.Prefix{network}}},
+		},
+		"passive.ports":            {"21300-21302", portalloc.PortList{{First: 21300, Last: 21302}}},
+		"passive.advertised_ports": {"31100-31199", portalloc.PortList{{First: 31100, Last: 31199}}},
+		"passive.public_address":   {"- {clients: [10.0.0.0/8], address: local}", AddressRules{{Clients: []netip.Prefix{network}, Address: "local"}}},
+		"passive.sharing":          {"exclusive", portalloc.SharingExclusive},
+		"passive.peer":             {"[10.0.0.0/8]", portalloc.PeerPolicy{Networks: []netip.Prefix{network}}},
+		"passive.wait":             {"1s", time.Second},
+		"passive.accept_timeout":   {"1m", time.Minute},
+		"active.enabled":           {"false", false},
+		"active.source_port":       {"2020", SourcePort("2020")},
+		"active.foreign_address":   {"true", true},
+		"tls.certificate":          {"cert.pem", Path("cert.pem")},
+		"tls.key":                  {"key.pem", Path("key.pem")},
+		"tls.self_signed":          {"true", true},
+		"tls.min_version":          {"1.3", "1.3"},
+		"tls.require":              {"data", "data"},
+		"tls.session_reuse":        {"off", "off"},
+		"tls.client_ca":            {"ca.pem", Path("ca.pem")},
+		"users": {
+			"[{name: alice, password: $6$x, home: /a, permissions: [list]}]",
+			[]User{{Name: "alice", Password: "$6$x", Home: "/a", Permissions: []string{"list"}}},
+		},
+		"limits.sessions":          {"1", 1},
+		"limits.sessions_per_ip":   {"2", 2},
+		"limits.sessions_per_user": {"3", 3},
+		"limits.login_timeout":     {"1s", time.Second},
+		"limits.idle_timeout":      {"2s", 2 * time.Second},
+		"limits.stall_timeout":     {"3s", 3 * time.Second},
+		"sandbox":                  {"off", "off"},
+		"admin.address":            {":9090", ":9090"},
+		"log.level":                {"debug", "debug"},
+		"log.format":               {"json", "json"},
+		"banner":                   {"[not] a list, here", "[not] a list, here"},
+		"shutdown_timeout":         {"1m", time.Minute},
+	}
+	variables := map[string]string{}
+	for _, k := range settings() {
+		if other, taken := variables[EnvName(k.path)]; taken {
+			t.Errorf("%s and %s have the same variable", k.path, other)
+		}
+		variables[EnvName(k.path)] = k.path
+		if _, tested := tests[k.path]; !tested {
+			t.Errorf("%s has no test", k.path)
+		}
+	}
+	for path, test := range tests {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			// What one key alone makes invalid is tested elsewhere.
+			c, _ := Load(LoadOptions{Environ: []string{EnvName(path) + "=" + test.text}})
+			got := valueAt(reflect.ValueOf(c).Elem(), path).Interface()
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %#v, want %#v", got, test.want)
+			}
+			if byDefault := valueAt(reflect.ValueOf(Default()).Elem(), path).Interface(); reflect.DeepEqual(got, byDefault) {
+				t.Error("the test's value is the default, so it shows nothing")
+			}
+			if got, want := c.Source(path), "environment variable "+EnvName(path); got != want {
+				t.Errorf("Source is %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		variable string
+		want     string // "": no fault
+	}{
+		"an empty one is not set":            {"PORTICO_PASSIVE_PORTS=", ""},
+		"another program's":                  {"PORTICOX=1", ""},
+		"the doctor's password":              {"PORTICO_PASSWORD=secret", ""},
+		"a Kubernetes service host":          {"PORTICO_SERVICE_HOST=10.0.0.1", ""},
+		"a Kubernetes service port":          {"PORTICO_SERVICE_PORT_FTP=2121", ""},
+		"a Kubernetes link":                  {"PORTICO_PORT=tcp://10.0.0.1:2121", ""},
+		"a Kubernetes link with a port":      {"PORTICO_PASSIVE_PORT_21100_TCP_PORT=21100", ""},
+		"a Kubernetes link that looks like ": {"PORTICO_PASSIVE_PORT=tcp://10.0.0.1:21100", ""},
+		"a misspelt one":                     {"PORTICO_PASSIVE_PORT=21100", "environment variable PORTICO_PASSIVE_PORT: unknown variable, did you mean PORTICO_PASSIVE_PORTS?"},
+		"a wrong value":                      {"PORTICO_PASSIVE_WAIT=soon", `environment variable PORTICO_PASSIVE_WAIT: passive.wait: "soon" is not a duration`},
+		"a broken list":                      {"PORTICO_LISTENERS=[{", "environment variable PORTICO_LISTENERS: listeners: is neither YAML nor JSON"},
+		"a text for a list":                  {"PORTICO_USERS=alice", "environment variable PORTICO_USERS: users: wants a list, not a text"},
+		"an unknown key in a list":           {"PORTICO_USERS=[{nmae: alice}]", "environment variable PORTICO_USERS: users[0].nmae: unknown key, did you mean name?"},
+		"an item that is empty":              {"PORTICO_USERS=[null]", "users[0]: wants keys with values, not nothing"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load(LoadOptions{Environ: []string{test.variable}})
+			if test.want != "" {
+				wantError(t, err, test.want)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

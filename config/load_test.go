@@ -1,0 +1,252 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portico-ftp/portico/portalloc"
+)
+
+func TestLoadReadsEveryFormat(t *testing.T) {
+	t.Parallel()
+	home, err := filepath.Abs("testdata/good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := netip.MustParsePrefix
+	tests := map[string]func(*Config){
+		"empty.yaml":               func(*Config) {},
+		"keys_without_values.yaml": func(*Config) {},
+		"contract.yaml": func(c *Config) {
+			c.Listeners = []Listener{
+				{Address: ":2121"},
+				{Address: ":2990", ImplicitTLS: true, ProxyProtocol: []netip.Prefix{prefix("10.0.0.0/8")}},
+			}
+			c.Passive.PublicAddress = AddressRules{
+				{Clients: []netip.Prefix{prefix("10.0.0.0/8")}, Address: "local"},
+				{Address: "ftp.example.org"},
+			}
+			c.TLS.Certificate = Path(filepath.Join(home, "cert.pem"))
+			c.TLS.Key = Path(filepath.Join(home, "key.pem"))
+			c.Users = []User{{
+				Name:        "alice",
+				Password:    "$argon2id$v=19$m=1,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
+				Home:        "/srv/ftp/alice",
+				Permissions: []string{"list", "read", "write", "delete", "rename", "mkdir"},
+			}}
+		},
+		"plain_types.yaml": func(c *Config) {
+			c.Listeners = []Listener{{
+				Address:       "localhost:2121",
+				ProxyProtocol: []netip.Prefix{prefix("10.0.0.0/8"), prefix("2001:db8::/32")},
+			}}
+			c.Passive.Ports = portalloc.PortList{{First: 21160, Last: 21160}}
+			c.Passive.AdvertisedPorts = portalloc.PortList{{First: 31160, Last: 31160}}
+			c.Passive.PublicAddress = AddressRules{{Address: "ftp.example.org"}}
+			c.Passive.Peer = portalloc.PeerPolicy{Networks: []netip.Prefix{prefix("100.64.0.0/10"), prefix("192.0.2.0/24")}}
+			c.Active.SourcePort = "20"
+			c.TLS.MinVersion = "1.3"
+			c.Limits.Sessions = 7
+			c.Limits.IdleTimeout = 0
+			c.Users = []User{{Name: "123", Password: "x", Home: Path(filepath.Join(home, "files"))}}
+		},
+		"all.toml": func(c *Config) {
+			c.Banner = "hello"
+			c.ShutdownTimeout = time.Minute
+			c.Listeners = []Listener{{Address: "[::1]:2121"}}
+			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21109}, {First: 21120, Last: 21120}}
+			c.Passive.Wait = 0
+			c.Passive.PublicAddress = AddressRules{{Address: "192.0.2.7"}}
+			c.Limits.Sessions = 20
+			c.Users = []User{{Name: "bob", Password: "x", Home: "/srv/bob", Permissions: []string{"list", "read"}}}
+		},
+		"all.json": func(c *Config) {
+			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21100}}
+			c.Passive.Wait = 250 * time.Millisecond
+			c.Passive.Sharing = portalloc.SharingExclusive
+			c.Limits.Sessions = 20
+			c.Active = Active{SourcePort: "2020"}
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := Default()
+			change(want)
+			wantConfig(t, mustLoad(t, LoadOptions{File: filepath.Join("testdata/good", name)}), want)
+		})
+	}
+	if files := listFiles(t, "testdata/good/*"); len(files) != len(tests) {
+		t.Errorf("testdata/good has %d files (%v) for %d tests", len(files), files, len(tests))
+	}
+}
+
+func TestLoadReportsEveryFault(t *testing.T) {
+	t.Parallel()
+	wants := listFiles(t, "testdata/bad/*.want")
+	for _, wantFile := range wants {
+		name := strings.TrimSuffix(wantFile, ".want")
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			file := otherThan(t, wantFile, listFiles(t, name+".*"))
+			want, err := os.ReadFile(wantFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Load(LoadOptions{File: file})
+			if err == nil {
+				t.Fatal("Load found nothing wrong")
+			}
+			got := strings.ReplaceAll(err.Error(), file, "FILE")
+			if got != strings.TrimSpace(string(want)) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestLoadNamesAFileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ file, want string }{
+		"missing":     {"testdata/nowhere.yaml", "testdata/nowhere.yaml: there is no such file: `portico config init`"},
+		"a directory": {directoryNamed(t, "conf.yaml"), "conf.yaml: cannot be read: is a directory"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load(LoadOptions{File: test.file})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want it to say %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "portico.yaml", "banner: file\nsandbox: \"off\"\nlog: {level: debug, format: json}\n")
+	options := LoadOptions{
+		File:      file,
+		Environ:   []string{"PORTICO_BANNER=variable", "PORTICO_LOG_LEVEL=warn", "PATH=/bin"},
+		Overrides: map[string]any{"banner": "flag"},
+	}
+	c := mustLoad(t, options)
+	type values struct{ banner, level, format, sandbox string }
+	got := values{c.Banner, c.Log.Level, c.Log.Format, c.Sandbox}
+	if want := (values{"flag", "warn", "json", "off"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for key, want := range map[string]string{
+		"banner":        "command line",
+		"log.level":     "environment variable PORTICO_LOG_LEVEL",
+		"log.format":    file,
+		"passive.ports": "",
+	} {
+		if got := c.Source(key); got != want {
+			t.Errorf("Source(%q) = %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, LoadOptions{Overrides: map[string]any{
+		"listeners":              []any{map[string]any{"address": ":2200"}},
+		"passive.ports":          "21300",
+		"passive.public_address": "192.0.2.1",
+		"tls.self_signed":        true,
+	}})
+	want := Default()
+	want.Listeners = []Listener{{Address: ":2200"}}
+	want.Passive.Ports = portalloc.PortList{{First: 21300, Last: 21300}}
+	want.Passive.PublicAddress = AddressRules{{Address: "192.0.2.1"}}
+	want.TLS.SelfSigned = true
+	wantConfig(t, c, want)
+
+	_, err := Load(LoadOptions{Overrides: map[string]any{"passive.ports": "9-1", "passive.port": ""}})
+	wantError(t, err, "command line: passive.ports: ports \"9-1\" run backwards", "command line: passive.port: unknown key")
+}
+
+func TestLoadReturnsWhatItCouldReadBesideTheFaults(t *testing.T) {
+	t.Parallel()
+	c, err := Load(LoadOptions{File: writeFile(t, "portico.yaml", "banner: hello\nnonsense: 1\n")})
+	wantError(t, err, "nonsense: unknown key")
+	if c == nil || c.Banner != "hello" {
+		t.Errorf("got %+v, want the banner", c)
+	}
+}
+
+// mustLoad fails the test when the configuration has faults.
+func mustLoad(t *testing.T, options LoadOptions) *Config {
+	t.Helper()
+	c, err := Load(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// wantConfig compares the values, not where they came from.
+func wantConfig(t *testing.T, got, want *Config) {
+	t.Helper()
+	values := *got
+	values.sources = want.sources
+	if !reflect.DeepEqual(&values, want) {
+		t.Errorf("got  %#v\nwant %#v", &values, want)
+	}
+}
+
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("got no error, want one that says %q", parts)
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("got %v, want it to say %q", err, part)
+		}
+	}
+}
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func directoryNamed(t *testing.T, name string) string {
+	t.Helper()
+	directory := filepath.Join(t.TempDir(), name)
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+func listFiles(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+	}
+	return files
+}
+
+func otherThan(t *testing.T, file string, files []string) string {
+	t.Helper()
+	for _, other := range files {
+		if other != file {
+			return other
+		}
+	}
+	t.Fatalf("%s has no configuration beside it", file)
+	return ""
+}

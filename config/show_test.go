@@ -1,0 +1,85 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portico-ftp/portico/portalloc"
+)
+
+func TestYAMLReadsBack(t *testing.T) {
+	t.Parallel()
+	full := Default()
+	full.Listeners = append(full.Listeners, Listener{Address: ":2990", ImplicitTLS: true, ProxyProtocol: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	full.Passive.PublicAddress = AddressRules{{Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Address: "local"}, {Address: "::1"}}
+	full.Passive.Peer = portalloc.PeerPolicy{Any: true}
+	full.TLS.SelfSigned = true
+	full.Users = []User{{Name: "yes", Password: mask, Home: "/a b"}, {Name: "b", Password: mask, Home: "/", Permissions: []string{"list"}}}
+	full.Limits.IdleTimeout = 90 * time.Minute
+	for name, want := range map[string]*Config{"default": Default(), "full": full} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := want.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := mustLoad(t, LoadOptions{File: writeFile(t, "portico.yaml", string(text))}).YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(text) != string(again) {
+				t.Errorf("got\n%s\nwant\n%s", again, text)
+			}
+		})
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Home: "/a"}}
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Users, c.Users[0].Password)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 5 {
+		t.Errorf("got %s, want the password masked in all five", shown)
+	}
+	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
+		t.Errorf("Reveal = %q", got)
+	}
+	if got := Secret("").String(); got != "" {
+		t.Errorf("an empty secret shows as %q, want nothing", got)
+	}
+}
+
+func TestFaultsDoNotQuoteSecrets(t *testing.T) {
+	t.Parallel()
+	for _, users := range []string{"hunter2", "[hunter2]", "[{name: a, home: /a, password: [hunter2]}]", "[{name: a, home: /a, password: {hunter2: x}}]"} {
+		_, err := Load(LoadOptions{Environ: []string{"PORTICO_USERS=" + users}})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("PORTICO_USERS=%s: got %v, want a fault without the value", users, err)
+		}
+	}
+}
+
+func TestFormatDuration(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0:                       "0s",
+		30 * time.Second:        "30s",
+		5 * time.Minute:         "5m",
+		time.Hour:               "1h",
+		90 * time.Minute:        "1h30m",
+		time.Hour + time.Second: "1h0m1s",
+		250 * time.Millisecond:  "250ms",
+	} {
+		if got := FormatDuration(d); got != want {
+			t.Errorf("FormatDuration(%d) = %q, want %q", d, got, want)
+		}
+	}
+}

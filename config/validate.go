@@ -1,0 +1,91 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Validate checks what the values mean together. Its error joins every Fault;
+// Load calls it, so it is for a Config that was made or changed in code.
+func (c *Config) Validate() error {
+	v := &validation{Config: c}
+	v.checkListeners()
+	v.checkPassive()
+	v.checkPublicAddress()
+	v.checkActive()
+	v.checkTLS()
+	v.checkUsers()
+	v.checkLimits()
+	v.checkRest()
+	return errors.Join(v.found...)
+}
+
+// validation collects the faults of one Config.
+type validation struct {
+	*Config
+	found []error
+}
+
+func (v *validation) add(key, format string, args ...any) {
+	v.addFrom(key, key, format, args...)
+}
+
+// addFrom is add for a key that is missing because of what another one says.
+func (v *validation) addFrom(other, key, format string, args ...any) {
+	v.found = append(v.found, &Fault{Source: v.Source(other), Key: key, Problem: fmt.Sprintf(format, args...)})
+}
+
+func (v *validation) checkLimits() {
+	for _, limit := range []struct {
+		key   string
+		count int
+	}{
+		{"limits.sessions", v.Limits.Sessions},
+		{"limits.sessions_per_ip", v.Limits.SessionsPerIP},
+		{"limits.sessions_per_user", v.Limits.SessionsPerUser},
+	} {
+		if limit.count < 0 {
+			v.add(limit.key, "%d is negative: write 0 for no limit", limit.count)
+		}
+	}
+	v.notNegative("limits.login_timeout", v.Limits.LoginTimeout, "no limit")
+	v.notNegative("limits.idle_timeout", v.Limits.IdleTimeout, "no limit")
+	v.notNegative("limits.stall_timeout", v.Limits.StallTimeout, "no limit")
+}
+
+func (v *validation) checkRest() {
+	v.oneOf("sandbox", v.Sandbox)
+	if v.Sandbox == "required" {
+		v.add("sandbox", "this version has no sandbox, so it cannot be required: write auto or off")
+	}
+	if v.Admin.Address != "" {
+		v.add("admin.address", "this version has no admin interface: leave it empty")
+	}
+	v.oneOf("log.level", v.Log.Level)
+	v.oneOf("log.format", v.Log.Format)
+	if strings.ContainsFunc(v.Banner, unicode.IsControl) {
+		v.add("banner", "holds a line break or another control character: write one line of plain text")
+	}
+	v.notNegative("shutdown_timeout", v.ShutdownTimeout, "no waiting")
+}
+
+func (v *validation) notNegative(key string, d time.Duration, zero string) {
+	if d < 0 {
+		v.add(key, "%v is negative: write 0s for %s", d, zero)
+	}
+}
+
+// oneOf checks a value that only a Config made in code can have wrong.
+func (v *validation) oneOf(path, value string) {
+	for _, k := range settings() {
+		if k.path != path {
+			continue
+		}
+		if _, err := parse(k, value); err != nil {
+			v.add(path, "%v", err)
+		}
+	}
+}

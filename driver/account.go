@@ -1,0 +1,34 @@
+package driver
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/netip"
+
+	"github.com/spf13/afero"
+)
+
+// ErrDenied says that a name and password open no account. Which of the two
+// was wrong is not told.
+var ErrDenied = errors.New("driver: login denied")
+
+// Attempt is one attempt to log in.
+type Attempt struct {
+	// User and Password are the arguments of USER and PASS (RFC 959 §4.1.1).
+	User, Password string
+	// Client and Local are the two ends of the control connection. Behind a
+	// load balancer that is believed, Client is the address it reports.
+	Client, Local netip.AddrPort
+	// TLS is the control connection's TLS state, nil in clear.
+	TLS *tls.ConnectionState
+}
+
+// Account is what a successful login opens.
+type Account struct {
+	// Name is the user's name, as logs and limits know it.
+	Name string
+	// FS is what the user sees, "/" being the start directory. Its paths are
+	// slash-separated and absolute. The server adapts any afero.Fs (see NewFS)
+	// and may call it from several goroutines.
+	FS afero.Fs
+}

@@ -1,0 +1,75 @@
+// Package driver says who an FTP client is and which files it sees.
+//
+// A program that checks a login and lists what it opens:
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"fmt"
+//		"log"
+//
+//		"github.com/portico-ftp/portico/driver"
+//	)
+//
+//	func main() {
+//		hash, err := driver.HashPassword("correct horse")
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		users, err := driver.NewUsers([]driver.User{{
+//			Name:         "alice",
+//			PasswordHash: hash,
+//			Home:         ".",
+//			Permissions:  driver.ReadOnly,
+//		}}, driver.UsersOptions{})
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		account, err := users.Authenticate(context.Background(), driver.Attempt{
+//			User:     "alice",
+//			Password: "correct horse",
+//		})
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		files, err := driver.NewFS(account.FS).ReadDir("/")
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		for _, file := range files {
+//			fmt.Println(file.Mode(), file.Size(), file.Name())
+//		}
+//	}
+//
+// # Model
+//
+// An [Attempt] to log in opens an [Account]: a name and an afero.Fs, whose "/"
+// is where the user starts. [Users] authenticates against a fixed list; any
+// other type with its Authenticate method serves the server as well.
+//
+// What an account sees is a stack of afero.Fs layers, each one subject:
+//
+//	FS          what the FTP engine asks for: transfers, listings, checksums
+//	Restricted  what the account's Permissions allow
+//	Local       a directory of this machine, which no path leads out of
+//
+// Users builds the lower two. The server puts [FS] on top of whatever an
+// authenticator returns, so an embedder's account can hold any afero.Fs, such
+// as afero.NewMemMapFs.
+//
+// A layer may have methods beyond afero.Fs that the layers above ask for by
+// type assertion: afero.Lstater, [AvailableSpacer], RemoveDir(string) error,
+// and on its files OSFile() *os.File. A layer of your own that holds files of
+// the layer below should pass them on where they remain true; without them
+// everything works, with more steps or a plainer answer.
+//
+// # What it does not do
+//
+// It knows no sockets and no FTP replies, and counts and delays no failed
+// logins: the server does, which knows where they come from. It does not
+// switch to a system user: every session acts with the rights of the process.
+// afero.BasePathFs is no substitute for Local, for symbolic links lead out of
+// it. Uploads go straight into the file that they name, so a transfer that is
+// cut off leaves what has arrived.
+package driver

@@ -1,0 +1,236 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	ftpserver "github.com/fclairamb/ftpserverlib"
+	"github.com/spf13/afero"
+)
+
+// What the engine looks for by type assertion.
+var (
+	_ ftpserver.ClientDriver                        = (*FS)(nil)
+	_ ftpserver.ClientDriverExtentionFileTransfer   = (*FS)(nil)
+	_ ftpserver.ClientDriverExtensionFileList       = (*FS)(nil)
+	_ ftpserver.ClientDriverExtensionRemoveDir      = (*FS)(nil)
+	_ ftpserver.ClientDriverExtensionHasher         = (*FS)(nil)
+	_ ftpserver.ClientDriverExtensionAvailableSpace = (*FS)(nil)
+)
+
+// AvailableSpacer is what a layer may have to answer AVBL. Layers that change
+// nothing about space should pass it on.
+type AvailableSpacer interface {
+	// AvailableSpace returns how many bytes can still be written to the
+	// directory name. An error that wraps errors.ErrUnsupported means that
+	// nobody knows.
+	AvailableSpace(name string) (int64, error)
+}
+
+// dirRemover is what a layer may have to remove a directory and nothing else.
+type dirRemover interface {
+	// RemoveDir removes an empty directory. A file, a directory that is not
+	// empty, and the root are errors.
+	RemoveDir(name string) error
+}
+
+// FS adapts an afero.Fs to what the FTP engine can use: it transfers, lists,
+// removes and hashes as FTP's commands want it, and holds to what FTP's
+// replies can say.
+//
+//   - A name with CR, LF or NUL cannot be created and is left out of listings,
+//     because it would break the reply or the listing that shows it.
+//   - Modes show the directory bit and the permission bits alone.
+//   - Symbolic links show as what they point to. One that points nowhere, or
+//     out of reach, shows as an empty file that nobody may read, so that its
+//     directory can be cleared.
+//   - A write for which there is no space fails with an error that wraps
+//     ftpserver.ErrStorageExceeded.
+//
+// Symbolic links cannot be created: one that stays inside a home may lead out
+// once its directory is moved, and other programs would follow it.
+//
+// An FS is as safe for concurrent use as the afero.Fs inside it.
+type FS struct {
+	afero.Fs
+}
+
+// NewFS adapts fs. An *FS is returned as it is.
+func NewFS(fs afero.Fs) *FS {
+	if adapted, ok := fs.(*FS); ok {
+		return adapted
+	}
+	return &FS{Fs: fs}
+}
+
+// GetHandle opens a file for a download (flags os.O_RDONLY) or an upload
+// (os.O_WRONLY with os.O_CREATE, os.O_TRUNC, os.O_APPEND as the command wants).
+// A directory is an error. The engine seeks to offset by itself. An upload that
+// resumes overwrites from there, and what stood beyond its end stays.
+//
+// The engine closes the handle. Its type has a method OSFile() *os.File, which
+// returns the operating system's file behind it, or nil, for those who move
+// bytes by other means than Read and Write; that file is the handle's own and
+// must not be closed or used after the handle is closed.
+func (f *FS) GetHandle(name string, flags int, _ int64) (ftpserver.FileTransfer, error) {
+	file, err := f.OpenFile(name, flags, os.ModePerm)
+	if err != nil {
+		return nil, err
+	}
+	// Systems refuse to open a directory for writing, but not for reading.
+	if !changes(flags) {
+		if err := requireFile(file, name); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
+	return &handle{file: file, name: name}, nil
+}
+
+func requireFile(file afero.File, name string) error {
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = syscall.EISDIR
+	}
+	return inFTP("open", name, err)
+}
+
+// OpenFile opens a file as afero.Fs says. Creating one is subject to the rules
+// for names and space above.
+func (f *FS) OpenFile(name string, flag int, perm os.FileMode) (afero.File, error) {
+	if flag&os.O_CREATE != 0 {
+		if err := checkNewName("create", name); err != nil {
+			return nil, err
+		}
+	}
+	file, err := f.Fs.OpenFile(name, flag, perm)
+	return file, storageError(err)
+}
+
+// Create creates or truncates a file.
+func (f *FS) Create(name string) (afero.File, error) {
+	if err := checkNewName("create", name); err != nil {
+		return nil, err
+	}
+	file, err := f.Fs.Create(name)
+	return file, storageError(err)
+}
+
+// Mkdir makes a directory.
+func (f *FS) Mkdir(name string, perm os.FileMode) error {
+	if err := checkNewName("mkdir", name); err != nil {
+		return err
+	}
+	return storageError(f.Fs.Mkdir(name, perm))
+}
+
+// MkdirAll makes a directory and those above it that do not exist.
+func (f *FS) MkdirAll(name string, perm os.FileMode) error {
+	if err := checkNewName("mkdir", name); err != nil {
+		return err
+	}
+	return storageError(f.Fs.MkdirAll(name, perm))
+}
+
+// Rename renames a file or directory.
+func (f *FS) Rename(oldname, newname string) error {
+	if err := checkNewName("rename", newname); err != nil {
+		return err
+	}
+	return storageError(f.Fs.Rename(oldname, newname))
+}
+
+// Remove removes a file (DELE). A directory is an error, a symbolic link to
+// one is not.
+func (f *FS) Remove(name string) error {
+	info, err := lstat(f.Fs, name)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return &os.PathError{Op: "remove", Path: name, Err: syscall.EISDIR}
+	}
+	return f.Fs.Remove(name)
+}
+
+// RemoveDir removes an empty directory (RMD). A file is an error, and so is
+// the root.
+func (f *FS) RemoveDir(name string) error { return removeDir(f.Fs, name) }
+
+// RemoveAll removes a file or a directory with all that is in it (SITE RMDIR).
+// The root is an error.
+func (f *FS) RemoveAll(name string) error {
+	if isRoot(name) {
+		return rootKept("remove")
+	}
+	return f.Fs.RemoveAll(name)
+}
+
+// GetAvailableSpace returns how many bytes can still be written to a directory
+// (AVBL). The error wraps errors.ErrUnsupported where no layer knows.
+func (f *FS) GetAvailableSpace(dir string) (int64, error) { return availableSpace(f.Fs, dir) }
+
+func availableSpace(fs afero.Fs, dir string) (int64, error) {
+	if spacer, ok := fs.(AvailableSpacer); ok {
+		return spacer.AvailableSpace(dir)
+	}
+	return 0, fmt.Errorf("available space of %s: %w", fs.Name(), errors.ErrUnsupported)
+}
+
+// removeDir removes an empty directory. Layers that cannot do it in one step
+// are asked whether it is empty first: afero's memory file system, for one,
+// removes any.
+func removeDir(fs afero.Fs, name string) error {
+	if isRoot(name) {
+		return rootKept("rmdir")
+	}
+	if remover, ok := fs.(dirRemover); ok {
+		return remover.RemoveDir(name)
+	}
+	info, err := lstat(fs, name)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return &os.PathError{Op: "rmdir", Path: name, Err: syscall.ENOTDIR}
+	}
+	empty, err := afero.IsEmpty(fs, name)
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return &os.PathError{Op: "rmdir", Path: name, Err: syscall.ENOTEMPTY}
+	}
+	return fs.Remove(name)
+}
+
+// lstat asks about a symbolic link itself where the layer can.
+func lstat(fs afero.Fs, name string) (os.FileInfo, error) {
+	if lstater, ok := fs.(afero.Lstater); ok {
+		info, _, err := lstater.LstatIfPossible(name)
+		return info, err
+	}
+	return fs.Stat(name)
+}
+
+func checkNewName(op, name string) error {
+	if !breaksLines(name) {
+		return nil
+	}
+	return fmt.Errorf("%s %q: %w: it holds CR, LF or NUL", op, path.Base(name), ftpserver.ErrFileNameNotAllowed)
+}
+
+// breaksLines reports whether a name holds what ends a line or a string on the
+// way to the client (RFC 959 §3.1.1.5.1 has no way to quote it).
+func breaksLines(name string) bool { return strings.ContainsAny(name, "\r\n\x00") }
+
+// storageError marks the errors that mean a full disk or an exhausted quota.
+func storageError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ftpserver.ErrStorageExceeded, err)
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+package driver
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	ftpserver "github.com/fclairamb/ftpserverlib"
+	"github.com/spf13/afero"
+)
+
+var (
+	_ ftpserver.FileTransfer = (*handle)(nil)
+	_ osFiler                = (*handle)(nil)
+)
+
+// osFiler is what the server's data connection and the layers' files have in
+// common.
+type osFiler interface {
+	// OSFile returns the operating system's file behind this one, nil if there
+	// is none. It is closed with this one.
+	OSFile() *os.File
+}
+
+// handle is a file during one transfer. It has no WriteTo and no ReadFrom on
+// purpose: with them io.Copy would move the bytes in here, past the data
+// connection, which knows better how.
+type handle struct {
+	file afero.File
+	name string
+}
+
+// Read implements io.Reader.
+func (h *handle) Read(p []byte) (int, error) {
+	n, err := h.file.Read(p)
+	return n, h.failed("read", err)
+}
+
+// Write implements io.Writer. A full disk or quota is an error that wraps
+// ftpserver.ErrStorageExceeded.
+func (h *handle) Write(p []byte) (int, error) {
+	n, err := h.file.Write(p)
+	return n, h.failed("write", err)
+}
+
+// Seek implements io.Seeker.
+func (h *handle) Seek(offset int64, whence int) (int64, error) {
+	position, err := h.file.Seek(offset, whence)
+	return position, h.failed("seek", err)
+}
+
+// Close closes the file. Network file systems report a full disk here.
+func (h *handle) Close() error { return h.failed("close", h.file.Close()) }
+
+// OSFile implements osFiler.
+func (h *handle) OSFile() *os.File {
+	switch file := h.file.(type) {
+	case *os.File:
+		return file
+	case osFiler:
+		return file.OSFile()
+	default:
+		return nil
+	}
+}
+
+// failed puts the FTP path into an error, which would otherwise tell the client
+// where its home lies.
+func (h *handle) failed(op string, err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return storageError(inFTP(op, h.name, err))
+}

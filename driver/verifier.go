@@ -1,0 +1,150 @@
+package driver
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// verifier keeps password hashing affordable: it remembers for a while which
+// pairs of name and password were right, lets attempts with one pair that come
+// at the same time share one computation, and bounds how many run at once.
+//
+// It keeps no password, only an HMAC under a key that dies with it. A wrong
+// password is never remembered, so guesses cost a computation each.
+type verifier struct {
+	key      [32]byte
+	lifetime time.Duration
+	slots    *semaphore.Weighted
+
+	mu      sync.Mutex
+	right   map[pairDigest]time.Time // until when; guarded by mu
+	running map[pairDigest]*hashing  // guarded by mu
+}
+
+// pairDigest stands for a name and a password.
+type pairDigest [sha256.Size]byte
+
+// hashing is one computation. ok and err are set before done is closed.
+type hashing struct {
+	done chan struct{}
+	ok   bool
+	err  error
+}
+
+// maxRemembered bounds the pairs that are remembered at one time.
+const maxRemembered = 4096
+
+// errUnfinished is what those who wait see of a computation that panicked.
+var errUnfinished = errors.New("driver: password hashing did not finish")
+
+func newVerifier(lifetime time.Duration, atOnce int) *verifier {
+	v := &verifier{
+		lifetime: lifetime,
+		slots:    semaphore.NewWeighted(int64(atOnce)),
+		right:    make(map[pairDigest]time.Time),
+		running:  make(map[pairDigest]*hashing),
+	}
+	_, _ = rand.Read(v.key[:]) // never fails, as its documentation says
+	return v
+}
+
+// verify reports whether match accepts the password of name. It returns ctx's
+// error soon after ctx is done, except while it computes itself, which a bound
+// on the hash keeps short.
+func (v *verifier) verify(ctx context.Context, name, password string, match func(string) bool) (bool, error) {
+	pair := v.digest(name, password)
+	for {
+		known, theirs, ours := v.look(pair)
+		switch {
+		case known:
+			return true, nil
+		case ours != nil:
+			return v.compute(ctx, pair, ours, func() bool { return match(password) })
+		}
+		select {
+		case <-theirs.done:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+		if theirs.err == nil {
+			return theirs.ok, nil
+		}
+		// Their client went away while they queued for a slot: our turn.
+	}
+}
+
+// look finds what is known about a pair: that it is right, or a computation
+// that runs already, or a new one that the caller has to run.
+func (v *verifier) look(pair pairDigest) (known bool, theirs, ours *hashing) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if until, ok := v.right[pair]; ok && time.Now().Before(until) {
+		return true, nil, nil
+	}
+	if running, ok := v.running[pair]; ok {
+		return false, running, nil
+	}
+	ours = &hashing{done: make(chan struct{}), err: errUnfinished}
+	v.running[pair] = ours
+	return false, nil, ours
+}
+
+// compute runs on the goroutine of the attempt that came first, so that it
+// needs no owner of its own and a queue of attempts shrinks when clients leave.
+func (v *verifier) compute(ctx context.Context, pair pairDigest, ours *hashing, match func() bool) (bool, error) {
+	defer v.finish(pair, ours)
+	if err := v.slots.Acquire(ctx, 1); err != nil {
+		ours.err = err
+		return false, err
+	}
+	defer v.slots.Release(1)
+	ours.ok, ours.err = match(), nil
+	return ours.ok, nil
+}
+
+func (v *verifier) finish(pair pairDigest, ours *hashing) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.running, pair)
+	if ours.ok && v.lifetime > 0 {
+		v.makeRoomLocked()
+		v.right[pair] = time.Now().Add(v.lifetime)
+	}
+	close(ours.done)
+}
+
+// makeRoomLocked drops what has expired and, if that is nothing, any one pair.
+func (v *verifier) makeRoomLocked() {
+	if len(v.right) < maxRemembered {
+		return
+	}
+	now := time.Now()
+	for pair, until := range v.right {
+		if !now.Before(until) {
+			delete(v.right, pair)
+		}
+	}
+	for pair := range v.right {
+		if len(v.right) < maxRemembered {
+			return
+		}
+		delete(v.right, pair)
+	}
+}
+
+// digest writes the length first, so that no two pairs run together.
+func (v *verifier) digest(name, password string) pairDigest {
+	mac := hmac.New(sha256.New, v.key[:])
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(name))))
+	mac.Write([]byte(name))
+	mac.Write([]byte(password))
+	return pairDigest(mac.Sum(nil))
+}

@@ -1,0 +1,30 @@
+package server
+
+import "sync"
+
+const (
+	// gatherSize is how much of small writes is gathered: two TLS records.
+	gatherSize = 32 << 10
+	// blockSize is the unit of copies that the kernel does not make.
+	blockSize = 256 << 10
+)
+
+// buffers lends memory to data connections.
+type buffers struct {
+	gather, block sync.Pool
+}
+
+func newBuffers() buffers {
+	return buffers{
+		gather: sync.Pool{New: func() any { return new([gatherSize]byte) }},
+		block:  sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }},
+	}
+}
+
+func (b *buffers) getGather() []byte { return b.gather.Get().(*[gatherSize]byte)[:0] }
+
+func (b *buffers) putGather(p []byte) { b.gather.Put((*[gatherSize]byte)(p[:gatherSize])) }
+
+func (b *buffers) getBlock() *[]byte { return b.block.Get().(*[]byte) }
+
+func (b *buffers) putBlock(p *[]byte) { b.block.Put(p) }

@@ -1,0 +1,187 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// control is the control connection as the engine sees it. Read hands it the
+// lines that are meant for it, one at a time; Write takes its replies and
+// passes them on, reworded. TLS is below it: the engine sees plain text.
+type control struct {
+	session *session
+	raw     net.Conn // the socket, or what a PROXY header made of it
+	unread  []byte   // of the line that the engine reads
+	replies replyParser
+
+	writing sync.Mutex // guards conn against a change to TLS, and keeps replies whole
+	conn    net.Conn   // raw, or TLS over it
+	tls     *tls.Conn  // conn, if it is TLS
+	out     []byte     // buffer for replies
+}
+
+var _ net.Conn = (*control)(nil)
+
+func newControl(s *session, conn net.Conn) *control {
+	return &control{session: s, raw: conn, conn: conn}
+}
+
+// Read returns the next line for the engine.
+func (c *control) Read(p []byte) (int, error) {
+	if len(c.unread) == 0 {
+		line, err := c.session.next()
+		if err != nil {
+			return 0, err
+		}
+		c.unread = append(append(c.unread, line...), '\r', '\n')
+	}
+	n := copy(p, c.unread)
+	if c.unread = c.unread[n:]; len(c.unread) == 0 {
+		c.unread = nil
+	}
+	return n, nil
+}
+
+// Write takes the engine's replies. It never fails: the engine would stop
+// replying after an error, and its final replies are how a transfer's end is
+// known. A client that cannot be written to ends the session.
+func (c *control) Write(p []byte) (int, error) {
+	for line := range c.replies.lines(p) {
+		c.session.engineReply(line)
+	}
+	return len(p), nil
+}
+
+// reply sends a reply of one line (RFC 959 §4.2).
+func (c *control) reply(code int, text string) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.out = fmt.Appendf(c.out[:0], "%03d %s\r\n", code, text)
+	c.flush()
+}
+
+// replyLines sends a reply of several lines: first and last carry the code,
+// those between start with a space.
+func (c *control) replyLines(code int, first string, between []string, last string) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.out = fmt.Appendf(c.out[:0], "%03d-%s\r\n", code, first)
+	for _, line := range between {
+		c.out = fmt.Appendf(c.out, " %s\r\n", line)
+	}
+	c.out = fmt.Appendf(c.out, "%03d %s\r\n", code, last)
+	c.flush()
+}
+
+// pass sends a line of the engine's as it is.
+func (c *control) pass(line []byte) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.out = append(append(c.out[:0], line...), '\r', '\n')
+	c.flush()
+}
+
+// flush writes c.out. The caller holds c.writing.
+func (c *control) flush() {
+	c.conn.SetWriteDeadline(deadline(time.Now(), c.session.server.opts.Limits.StallTimeout))
+	if _, err := c.conn.Write(c.out); err != nil {
+		c.session.cancel(err)
+		c.raw.Close()
+	}
+	if cap(c.out) > 4096 {
+		c.out = nil
+	}
+}
+
+// startTLS makes the TLS handshake. What the client sent ahead in clear is
+// forgotten (the command injection of CVE-2011-0411).
+func (c *control) startTLS(timeout time.Duration) error {
+	s := c.session
+	conn := tls.Server(c.raw, s.server.tls.forControl(s))
+	c.raw.SetDeadline(deadline(time.Now(), timeout))
+	if err := conn.HandshakeContext(s.ctx); err != nil {
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+	c.raw.SetDeadline(time.Time{})
+	c.writing.Lock()
+	c.conn, c.tls = conn, conn
+	c.writing.Unlock()
+	s.lines.reset(conn)
+	return nil
+}
+
+func (c *control) isEncrypted() bool { return c.tls != nil }
+
+// tlsState is nil in clear.
+func (c *control) tlsState() *tls.ConnectionState {
+	if c.tls == nil {
+		return nil
+	}
+	state := c.tls.ConnectionState()
+	return &state
+}
+
+func (c *control) setReadDeadline(t time.Time) { c.raw.SetReadDeadline(t) }
+
+// disconnect closes the connection; under TLS it says so first (close_notify).
+func (c *control) disconnect() {
+	c.raw.SetWriteDeadline(time.Now().Add(time.Second))
+	c.writing.Lock()
+	conn := c.conn
+	c.writing.Unlock()
+	conn.Close()
+}
+
+// Close is called by the engine when it has sent its last reply.
+func (c *control) Close() error {
+	c.session.cancel(errSessionEnded)
+	c.disconnect()
+	return nil
+}
+
+// LocalAddr and RemoteAddr are the two ends of the control connection.
+func (c *control) LocalAddr() net.Addr { return c.raw.LocalAddr() }
+
+// RemoteAddr is the client's address.
+func (c *control) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
+
+// SetDeadline does nothing, as do the other two: deadlines are the session's,
+// and the engine is told that it has none.
+func (c *control) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (c *control) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (c *control) SetWriteDeadline(time.Time) error { return nil }
+
+// readProxyHeader takes the client's address from the PROXY header, if the
+// peer is one of the trusted.
+func (c *control) readProxyHeader(trusted []netip.Prefix, timeout time.Duration) error {
+	if !containsAddr(trusted, addrPortOf(c.raw.RemoteAddr()).Addr()) {
+		return nil
+	}
+	c.raw.SetReadDeadline(deadline(time.Now(), timeout))
+	conn, err := ReadProxyHeader(c.raw)
+	if err != nil {
+		return err
+	}
+	c.session.log.Debug("PROXY header", zap.Stringer("proxy", c.raw.RemoteAddr()), zap.Stringer("client", conn.RemoteAddr()))
+	c.raw, c.conn = conn, conn
+	return nil
+}
+
+func containsAddr(networks []netip.Prefix, addr netip.Addr) bool {
+	for _, n := range networks {
+		if n.Contains(addr.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}

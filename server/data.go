@@ -1,0 +1,327 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// dataConn is a data connection as the engine sees it. It counts bytes, gives
+// each read and write the stall timeout, gathers small writes (the engine
+// writes listings entry by entry), and makes the TLS handshake at the first
+// read or write: some clients send their ClientHello only after the 150 reply.
+//
+// One goroutine uses it; abort may be called by any.
+type dataConn struct {
+	session   *session
+	raw       net.Conn // the socket
+	encrypted bool
+	buffers   *buffers
+	stall     time.Duration
+
+	stream  net.Conn // raw or TLS over it; nil until the first use
+	pending []byte   // gathered writes, nil if none
+	in, out atomic.Int64
+
+	closing  sync.Once
+	closeErr error
+
+	mu      sync.Mutex
+	err     error // the first failure of the connection
+	aborted bool
+}
+
+var (
+	_ net.Conn      = (*dataConn)(nil)
+	_ io.ReaderFrom = (*dataConn)(nil)
+	_ io.WriterTo   = (*dataConn)(nil)
+)
+
+func newDataConn(s *session, raw net.Conn) *dataConn {
+	return &dataConn{
+		session: s, raw: raw, encrypted: s.protectedData, buffers: &s.server.buffers, stall: s.server.opts.Limits.StallTimeout,
+	}
+}
+
+// direction says which side sends, which settles the TLS session tickets.
+type direction int
+
+const (
+	download direction = iota
+	upload
+)
+
+// open returns the stream after the TLS handshake, if there is one to make.
+func (d *dataConn) open(way direction) (net.Conn, error) {
+	if d.stream != nil {
+		return d.stream, nil
+	}
+	if !d.encrypted {
+		d.stream = d.raw
+		return d.stream, nil
+	}
+	d.raw.SetDeadline(deadline(time.Now(), d.stall))
+	conn, err := d.session.handshakeData(&eofNoter{Conn: d.raw}, way)
+	if err != nil {
+		return nil, d.fail(err)
+	}
+	d.raw.SetDeadline(time.Time{})
+	d.stream = conn
+	return conn, nil
+}
+
+// Read reads what the client uploads. An upload under TLS that ends without
+// close_notify was cut short, by whomever: io.ErrUnexpectedEOF.
+func (d *dataConn) Read(p []byte) (int, error) {
+	conn, err := d.open(upload)
+	if err != nil {
+		return 0, err
+	}
+	if err := d.flush(); err != nil {
+		return 0, err
+	}
+	d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
+	n, err := conn.Read(p)
+	d.in.Add(int64(n))
+	if err == io.EOF && wasCut(conn) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil && err != io.EOF {
+		err = d.fail(err)
+	}
+	return n, err
+}
+
+// WriteTo copies an upload to w, the engine's file.
+func (d *dataConn) WriteTo(w io.Writer) (int64, error) {
+	buf := d.buffers.getBlock()
+	defer d.buffers.putBlock(buf)
+	return io.CopyBuffer(onlyWriter{w}, onlyReader{d}, *buf)
+}
+
+// Write sends or gathers p. An empty write makes sure that the handshake has
+// been made, so that an empty file arrives as one under TLS.
+func (d *dataConn) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		_, err := d.open(download)
+		return 0, err
+	}
+	if len(p)+len(d.pending) > gatherSize {
+		if err := d.flush(); err != nil {
+			return 0, err
+		}
+		if len(p) >= gatherSize {
+			return d.send(p)
+		}
+	}
+	if d.pending == nil {
+		d.pending = d.buffers.getGather()
+	}
+	d.pending = append(d.pending, p...)
+	return len(p), nil
+}
+
+func (d *dataConn) send(p []byte) (int, error) {
+	conn, err := d.open(download)
+	if err != nil {
+		return 0, err
+	}
+	d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
+	n, err := conn.Write(p)
+	d.out.Add(int64(n))
+	if err != nil {
+		err = d.fail(err)
+	}
+	return n, err
+}
+
+// flush sends what has been gathered.
+func (d *dataConn) flush() error {
+	if len(d.pending) == 0 {
+		return nil
+	}
+	pending := d.pending
+	d.pending = nil
+	_, err := d.send(pending)
+	d.buffers.putGather(pending)
+	return err
+}
+
+// Flush sends what has been gathered. The engine calls it before Close.
+func (d *dataConn) Flush() error { return d.flush() }
+
+// sendfileChunk is how much is sent between two updates of the byte count.
+const sendfileChunk = 4 << 20
+
+// ReadFrom copies a download from r, the engine's file. In clear the kernel
+// copies, if r is a file of the operating system.
+func (d *dataConn) ReadFrom(r io.Reader) (int64, error) {
+	if err := d.flush(); err != nil {
+		return 0, err
+	}
+	if file := osFile(r); file != nil && !d.encrypted {
+		return d.sendfile(file)
+	}
+	buf := d.buffers.getBlock()
+	defer d.buffers.putBlock(buf)
+	return io.CopyBuffer(onlyWriter{writerFunc(d.send)}, onlyReader{r}, *buf)
+}
+
+// osFile returns the operating system's file under the engine's, nil if there
+// is none.
+func osFile(r io.Reader) *os.File {
+	switch f := r.(type) {
+	case *os.File:
+		return f
+	case interface{ OSFile() *os.File }:
+		return f.OSFile()
+	}
+	return nil
+}
+
+// sendfile copies within the kernel, in chunks, each under the stall timeout:
+// a time-out after which some bytes have gone is no stall.
+func (d *dataConn) sendfile(file *os.File) (total int64, err error) {
+	conn, err := d.open(download)
+	if err != nil {
+		return 0, err
+	}
+	dst, ok := conn.(io.ReaderFrom)
+	if !ok {
+		dst = readerFrom{conn}
+	}
+	for {
+		d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
+		n, err := dst.ReadFrom(&io.LimitedReader{R: file, N: sendfileChunk})
+		total += n
+		d.out.Add(n)
+		switch {
+		case err == nil && n < sendfileChunk:
+			return total, nil
+		case err != nil && (n == 0 || !isTimeout(err)):
+			return total, d.failUnlessFile(err)
+		}
+	}
+}
+
+// failUnlessFile records a failure of the connection, but not one of the file.
+func (d *dataConn) failUnlessFile(err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		return err
+	}
+	return d.fail(err)
+}
+
+// Close sends what has been gathered and ends the stream; under TLS it says
+// so (close_notify).
+func (d *dataConn) Close() error {
+	d.closing.Do(func() {
+		d.closeErr = d.flush()
+		d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
+		if d.stream != nil && d.failure() == nil {
+			d.closeErr = errors.Join(d.closeErr, d.stream.Close())
+		}
+		d.raw.Close()
+	})
+	return d.closeErr
+}
+
+// abort cuts the connection. What runs on it fails.
+func (d *dataConn) abort() {
+	d.mu.Lock()
+	d.aborted = true
+	d.mu.Unlock()
+	reset(d.raw)
+}
+
+// fail remembers the first failure of the connection.
+func (d *dataConn) fail(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		d.err = err
+	}
+	return err
+}
+
+// failure is the first failure of the connection, nil if there was none.
+func (d *dataConn) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
+}
+
+func (d *dataConn) bytes() int64 { return d.in.Load() + d.out.Load() }
+
+func (d *dataConn) localPort() uint16 { return addrPortOf(d.raw.LocalAddr()).Port() }
+
+// LocalAddr is this end of the connection.
+func (d *dataConn) LocalAddr() net.Addr { return d.raw.LocalAddr() }
+
+// RemoteAddr is the client's end.
+func (d *dataConn) RemoteAddr() net.Addr { return d.raw.RemoteAddr() }
+
+// SetDeadline does nothing, as do the other two: each read and write has the
+// stall timeout.
+func (d *dataConn) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (d *dataConn) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (d *dataConn) SetWriteDeadline(time.Time) error { return nil }
+
+// eofNoter notes that the socket came to its end. TLS that has ended in order
+// never looks for it.
+type eofNoter struct {
+	net.Conn
+	ended bool
+}
+
+func (c *eofNoter) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF {
+		c.ended = true
+	}
+	return n, err
+}
+
+// wasCut says whether a stream that has ended did so without close_notify.
+func wasCut(stream net.Conn) bool {
+	conn, ok := stream.(*tls.Conn)
+	if !ok {
+		return false
+	}
+	socket, ok := conn.NetConn().(*eofNoter)
+	return ok && socket.ended
+}
+
+// reset closes a connection so that neither side waits for the other.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
+}
+
+// onlyReader and onlyWriter hide the methods that would make io.Copy call back.
+type onlyReader struct{ io.Reader }
+
+type onlyWriter struct{ io.Writer }
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// readerFrom copies to a connection that cannot do it by itself.
+type readerFrom struct{ conn net.Conn }
+
+func (w readerFrom) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(onlyWriter{w.conn}, r)
+}

@@ -1,0 +1,50 @@
+// Package server is an FTP server to embed.
+//
+//	ports, err := portalloc.New(portalloc.Options{Ports: portalloc.PortList{{First: 21100, Last: 21199}}})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer ports.Close()
+//	srv, err := server.New(server.Options{Auth: accounts, Ports: ports})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	log.Fatal(srv.ListenAndServe())
+//
+// # Model
+//
+// A session is the life of one control connection. Each has an engine
+// (ftpserverlib) of its own, which does transfers, listings and paths. Every
+// edge of the engine belongs to this package: the control connection hands it
+// the lines that it is to see and rewords its replies; every data connection,
+// in active and in passive mode, is opened here; accounts and files come from
+// package driver, passive ports from package portalloc.
+//
+// A transfer uses one data connection. It begins when the engine gets the
+// command and ends with its final reply. Beside it ABOR, NOOP and STAT are
+// answered; other commands wait in their order.
+//
+// # Life
+//
+// The names promise what they promise in net/http: Listen, Serve,
+// ListenAndServe, Shutdown, Close, ErrServerClosed. Several servers may run in
+// one process and may share an allocator.
+//
+// # Standards
+//
+//	RFC 959   File Transfer Protocol           commands*.go, transfer.go; not: SMNT, block and compressed mode
+//	RFC 1123  Requirements, §4.1               commands*.go
+//	RFC 1579  Firewall-friendly FTP            passive mode is never refused; ports in package portalloc
+//	RFC 2228  FTP security extensions          AUTH, PBSZ, PROT in commands_access.go; not: ADAT, MIC, CONF, ENC
+//	RFC 2389  FEAT and OPTS                    commands_info.go
+//	RFC 2428  EPRT and EPSV                    commands_data.go
+//	RFC 2577  Security considerations          commands_data.go (bounce), commands_access.go (guessing), portalloc (port stealing)
+//	RFC 2640  Internationalization             names are UTF-8, or bytes as they come
+//	RFC 3659  MDTM, SIZE, REST, MLST, MLSD     the engine; replies in reply.go
+//	RFC 4217  FTP over TLS                     commands_access.go, tls.go
+//
+// # Not here
+//
+// The package reads no configuration, opens no file by itself, and touches no
+// firewall.
+package server

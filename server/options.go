@@ -1,0 +1,269 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/driver"
+	"github.com/portico-ftp/portico/portalloc"
+)
+
+// Options configures a Server. New copies it, so later changes have no effect.
+type Options struct {
+	// Listeners are the control addresses that Listen binds. Empty: one plain
+	// listener on ":2121".
+	Listeners []Listener
+
+	// Auth says who a client is and which files it sees. Required.
+	Auth Authenticator
+
+	// Ports lends the passive ports. It may be shared by several servers and
+	// is not closed by this one. Nil: PASV and EPSV are refused with 502.
+	Ports *portalloc.Allocator
+
+	// Advertise says which address a PASV reply names. Nil: the control
+	// connection's own local address.
+	Advertise *portalloc.Advertiser
+
+	// Active settles active mode (PORT and EPRT).
+	Active Active
+
+	// TLS holds the certificate for explicit (AUTH TLS, RFC 4217) and implicit
+	// TLS. Nil: no TLS is offered. The server sets its ticket callbacks on a
+	// copy of its own.
+	TLS *tls.Config
+
+	// RequireTLS says what may not go in clear. It needs TLS.
+	RequireTLS TLSRequirement
+
+	// SessionReuse says what TLS session resumption on data connections is
+	// used for.
+	SessionReuse SessionReuse
+
+	// Limits bounds sessions and waiting times.
+	Limits Limits
+
+	// Banner is the text of the greeting (220). Empty: "Portico FTP server ready".
+	Banner string
+
+	// Logger receives the server's log. Nil: nothing is logged.
+	Logger *zap.Logger
+}
+
+// Listener is one control address.
+type Listener struct {
+	// Address is "host:port" as net.Listen takes it; an empty host is every
+	// address of both families. The TCP network is dual-stack.
+	Address string
+	// ImplicitTLS starts TLS before the greeting. It needs Options.TLS.
+	ImplicitTLS bool
+	// ProxyProtocol names the networks of load balancers whose PROXY header
+	// (v1 or v2) is believed. A connection from there without a header is
+	// closed, as is one from elsewhere that sends a header. Empty: no PROXY
+	// protocol.
+	ProxyProtocol []netip.Prefix
+}
+
+// Active settles active mode, in which the server opens the data connection.
+type Active struct {
+	// Disabled refuses PORT and EPRT with 502.
+	Disabled bool
+	// SourcePort is the local port of active data connections.
+	SourcePort SourcePort
+	// ForeignAddress allows PORT and EPRT to name another host than the
+	// client's (server-to-server transfers, FXP). It opens the door to the
+	// bounce attack (RFC 2577 §3).
+	ForeignAddress bool
+}
+
+// SourcePort is the local port of active data connections: a port number, or
+// one of the two constants below. Text form: "auto", "ephemeral" or a number.
+type SourcePort int
+
+const (
+	// SourcePortAuto uses port 20 (RFC 959 §3.2) where this process may bind
+	// it and an ephemeral port elsewhere.
+	SourcePortAuto SourcePort = 0
+	// SourcePortEphemeral lets the kernel choose.
+	SourcePortEphemeral SourcePort = -1
+)
+
+// String returns the text form.
+func (p SourcePort) String() string {
+	switch p {
+	case SourcePortAuto:
+		return "auto"
+	case SourcePortEphemeral:
+		return "ephemeral"
+	default:
+		return strconv.Itoa(int(p))
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (p SourcePort) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *SourcePort) UnmarshalText(text []byte) error {
+	switch s := string(text); s {
+	case "", "auto":
+		*p = SourcePortAuto
+	case "ephemeral":
+		*p = SourcePortEphemeral
+	default:
+		n, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("%q is not a source port: use auto, ephemeral, or a port from 1 to 65535", s)
+		}
+		*p = SourcePort(n)
+	}
+	return nil
+}
+
+// TLSRequirement says which parts of a session must be encrypted. Text form:
+// "none", "login" or "data".
+type TLSRequirement int
+
+const (
+	// TLSOptional lets clients choose.
+	TLSOptional TLSRequirement = iota
+	// TLSForLogin refuses USER before AUTH TLS.
+	TLSForLogin
+	// TLSForData is TLSForLogin, and refuses transfers under PROT C too.
+	TLSForData
+)
+
+var tlsRequirementNames = enumNames{"none", "login", "data"}
+
+// String returns the text form.
+func (r TLSRequirement) String() string { return tlsRequirementNames.text(int(r)) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (r TLSRequirement) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *TLSRequirement) UnmarshalText(text []byte) error {
+	n, err := tlsRequirementNames.value(text)
+	*r = TLSRequirement(n)
+	return err
+}
+
+// SessionReuse says what TLS session resumption on data connections means.
+// Text form: "auto", "required" or "off".
+type SessionReuse int
+
+const (
+	// SessionReuseAuto lets sessions whose client resumes share a passive port.
+	SessionReuseAuto SessionReuse = iota
+	// SessionReuseRequired refuses an encrypted data connection that does not
+	// resume its own control connection's TLS session.
+	SessionReuseRequired
+	// SessionReuseOff ignores resumption.
+	SessionReuseOff
+)
+
+var sessionReuseNames = enumNames{"auto", "required", "off"}
+
+// String returns the text form.
+func (r SessionReuse) String() string { return sessionReuseNames.text(int(r)) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (r SessionReuse) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *SessionReuse) UnmarshalText(text []byte) error {
+	n, err := sessionReuseNames.value(text)
+	*r = SessionReuse(n)
+	return err
+}
+
+// Limits bounds sessions and waiting times. A count of 0 is no limit; a
+// duration of 0 is the default and a negative one is no limit.
+type Limits struct {
+	// Sessions is the largest number of sessions at one time.
+	Sessions int
+	// SessionsPerIP is the same for one client address.
+	SessionsPerIP int
+	// SessionsPerUser is the same for one user name, counted from login.
+	SessionsPerUser int
+	// LoginTimeout is how long a client may take to log in. Default 30 s.
+	LoginTimeout time.Duration
+	// IdleTimeout is how long a session may send no command while no transfer
+	// runs. Default 5 min.
+	IdleTimeout time.Duration
+	// StallTimeout is how long a transfer may move no byte, and how long a
+	// client may leave a reply unread. Default 2 min.
+	StallTimeout time.Duration
+}
+
+// Authenticator says who a client is. Implementations must be safe for
+// concurrent use.
+type Authenticator interface {
+	// Authenticate returns the account that the attempt's name and password
+	// open. It returns driver.ErrDenied, wrapped or not, when they open none;
+	// any other error means that the question could not be answered. Both are
+	// refused with the same words. It must return soon after ctx is done.
+	Authenticate(ctx context.Context, attempt driver.Attempt) (*driver.Account, error)
+}
+
+const (
+	defaultAddress      = ":2121"
+	defaultBanner       = "Portico FTP server ready"
+	defaultLoginTimeout = 30 * time.Second
+	defaultIdleTimeout  = 5 * time.Minute
+	defaultStallTimeout = 2 * time.Minute
+)
+
+// withDefaults returns a copy in which every zero value is filled in.
+func (o Options) withDefaults() Options {
+	if len(o.Listeners) == 0 {
+		o.Listeners = []Listener{{Address: defaultAddress}}
+	}
+	o.Listeners = append([]Listener(nil), o.Listeners...)
+	if o.Banner == "" {
+		o.Banner = defaultBanner
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	o.Limits.LoginTimeout = orDefault(o.Limits.LoginTimeout, defaultLoginTimeout)
+	o.Limits.IdleTimeout = orDefault(o.Limits.IdleTimeout, defaultIdleTimeout)
+	o.Limits.StallTimeout = orDefault(o.Limits.StallTimeout, defaultStallTimeout)
+	return o
+}
+
+func (o Options) validate() error {
+	var faults []error
+	if o.Auth == nil {
+		faults = append(faults, errors.New("server: Options.Auth is nil: nobody could log in"))
+	}
+	if o.TLS == nil && o.RequireTLS != TLSOptional {
+		faults = append(faults, fmt.Errorf("server: Options.RequireTLS is %v, but Options.TLS is nil", o.RequireTLS))
+	}
+	for i, l := range o.Listeners {
+		if l.ImplicitTLS && o.TLS == nil {
+			faults = append(faults, fmt.Errorf("server: Options.Listeners[%d].ImplicitTLS needs Options.TLS", i))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// orDefault maps 0 to the default and anything negative to 0, which the rest
+// of the package reads as "no limit".
+func orDefault(d, byDefault time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return byDefault
+	case d < 0:
+		return 0
+	default:
+		return d
+	}
+}

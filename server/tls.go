@@ -1,0 +1,224 @@
+package server
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/portico-ftp/portico/portalloc"
+)
+
+// tickets makes the TLS configurations of sessions. The session ticket of a
+// control connection carries the session's id, encrypted under keys that are
+// only in memory, so a data connection that resumes it proves whose it is.
+type tickets struct {
+	base *tls.Config // its keys encrypt all tickets; otherwise only cloned
+
+	mu      sync.Mutex
+	keys    [][32]byte // newest first
+	renewAt time.Time
+}
+
+const (
+	// ticketKeyLife is how long a key makes tickets. The one before it still
+	// opens them.
+	ticketKeyLife = 24 * time.Hour
+	ticketKeys    = 2
+)
+
+func newTickets(config *tls.Config) *tickets {
+	base := config.Clone()
+	base.SessionTicketsDisabled = false
+	if base.MinVersion < tls.VersionTLS12 {
+		base.MinVersion = tls.VersionTLS12
+	}
+	return &tickets{base: base}
+}
+
+// renewKeys makes a new key when its time has come.
+func (t *tickets) renewKeys(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Before(t.renewAt) {
+		return
+	}
+	var key [32]byte
+	rand.Read(key[:])
+	t.keys = append([][32]byte{key}, t.keys...)
+	t.keys = t.keys[:min(len(t.keys), ticketKeys)]
+	t.base.SetSessionTicketKeys(t.keys)
+	t.renewAt = now.Add(ticketKeyLife)
+}
+
+// forControl is the configuration of a session's control connection. It
+// resumes nothing: a ticket of an earlier session would name that one.
+func (t *tickets) forControl(s *session) *tls.Config {
+	t.renewKeys(time.Now())
+	config := t.base.Clone()
+	config.WrapSession = t.wrapFor(s.id)
+	config.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) { return nil, nil }
+	return config
+}
+
+// forData is the configuration of a session's data connection. It resumes the
+// sessions of the same control connection. No tickets are sent on uploads: the
+// client would never read them, and would close with unread bytes, which
+// resets the connection and loses the end of the file.
+func (t *tickets) forData(s *session, way direction) *tls.Config {
+	t.renewKeys(time.Now())
+	config := t.base.Clone()
+	config.WrapSession = t.wrapFor(s.id)
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		// The ticket is read before new ones are made, so this comes in time.
+		// Setting it earlier would refuse to resume.
+		config.SessionTicketsDisabled = way == upload
+		session, err := t.base.DecryptTicket(ticket, state)
+		if err != nil || session == nil || ticketOwner(session) != s.id {
+			return nil, nil
+		}
+		return session, nil
+	}
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if way == upload && !offersTicket(hello) {
+			config.SessionTicketsDisabled = true
+		}
+		return nil, nil
+	}
+	return config
+}
+
+func (t *tickets) wrapFor(id uint64) func(tls.ConnectionState, *tls.SessionState) ([]byte, error) {
+	return func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		session.Extra = append(session.Extra, ticketEntry(id))
+		return t.base.EncryptTicket(state, session)
+	}
+}
+
+// TLS extensions in which a client offers a ticket.
+const (
+	extensionSessionTicket = 35 // RFC 5077 §3.2
+	extensionPreSharedKey  = 41 // RFC 8446 §4.2.11
+)
+
+func offersTicket(hello *tls.ClientHelloInfo) bool {
+	for _, id := range hello.Extensions {
+		if id == extensionSessionTicket || id == extensionPreSharedKey {
+			return true
+		}
+	}
+	return false
+}
+
+// ticketMark starts our entry in a TLS session's Extra, which others may share.
+const ticketMark = "portico.session.1:"
+
+func ticketEntry(id uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(ticketMark), id)
+}
+
+// ticketOwner is the id of the session that a ticket was made for, 0 if it
+// names none.
+func ticketOwner(session *tls.SessionState) uint64 {
+	for i := len(session.Extra) - 1; i >= 0; i-- {
+		if id, ok := bytes.CutPrefix(session.Extra[i], []byte(ticketMark)); ok && len(id) == 8 {
+			return binary.BigEndian.Uint64(id)
+		}
+	}
+	return 0
+}
+
+// handshakeData makes the TLS handshake of a data connection, and learns from
+// it whether the client resumes.
+func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error) {
+	tlsConn := tls.Server(conn, s.server.tls.forData(s, way))
+	if err := tlsConn.HandshakeContext(s.ctx); err != nil {
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	resumed := tlsConn.ConnectionState().DidResume
+	s.resumes.Store(resumed)
+	if !resumed && s.server.opts.SessionReuse == SessionReuseRequired {
+		tlsConn.Close()
+		return nil, errNotResumed
+	}
+	return tlsConn, nil
+}
+
+// dataIdentity is what the session's next data connection will show of itself.
+func (s *session) dataIdentity() portalloc.Identity {
+	if !s.protectedData || !s.resumes.Load() || s.server.opts.SessionReuse == SessionReuseOff {
+		return 0
+	}
+	return portalloc.Identity(s.id)
+}
+
+// errPeeked stops a handshake that was only begun to read the ClientHello.
+var errPeeked = errors.New("server: ClientHello read")
+
+// identify reads the ClientHello of a data connection and says whose ticket
+// it offers, 0 if none's. The connection it returns starts from the beginning.
+func (t *tickets) identify(conn net.Conn) (portalloc.Identity, net.Conn, error) {
+	var owner uint64
+	config := t.base.Clone()
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		if session, err := t.base.DecryptTicket(ticket, state); err == nil && session != nil {
+			owner = ticketOwner(session)
+		}
+		return nil, errPeeked
+	}
+	peeked := &peekedConn{Conn: conn}
+	err := tls.Server(peeked, config).Handshake()
+	if errors.Is(err, errPeeked) {
+		err = nil
+	}
+	peeked.replay()
+	return portalloc.Identity(owner), peeked, err
+}
+
+// peekedConn keeps what is read from it and refuses to write, until replay.
+type peekedConn struct {
+	net.Conn
+	seen      []byte
+	replaying bool
+}
+
+func (c *peekedConn) Read(p []byte) (int, error) {
+	if !c.replaying {
+		n, err := c.Conn.Read(p)
+		c.seen = append(c.seen, p[:n]...)
+		return n, err
+	}
+	if len(c.seen) > 0 {
+		n := copy(p, c.seen)
+		if c.seen = c.seen[n:]; len(c.seen) == 0 {
+			c.seen = nil
+		}
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *peekedConn) Write(p []byte) (int, error) {
+	if !c.replaying {
+		return 0, errPeeked // the handshake wants to answer: the ClientHello has been read
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *peekedConn) replay() { c.replaying = true }
+
+// SetLinger makes reset work through this connection.
+func (c *peekedConn) SetLinger(sec int) error {
+	if tcp, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
+		return tcp.SetLinger(sec)
+	}
+	return nil
+}
+
+var _ io.ReadWriteCloser = (*peekedConn)(nil)

@@ -1,0 +1,209 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/portalloc"
+)
+
+// errNotResumed says that a data connection did not resume the TLS session of
+// its control connection, which Options.SessionReuse requires.
+var errNotResumed = errors.New("server: the data connection did not resume the control connection's TLS session")
+
+// transfer is a command that uses a data connection, from when the engine
+// gets it to its final reply.
+type transfer struct {
+	session *session
+	command command
+	path    string
+	started time.Time
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	done    chan struct{} // closed after the final reply
+
+	mu       sync.Mutex
+	conn     *dataConn
+	mode     string
+	aborts   int  // ABOR commands to be answered after the final reply
+	underway bool // 150 is sent
+}
+
+// cmdTransfer starts a transfer. The engine reads the file and the data
+// connection on a goroutine of its own, and commands are read meanwhile.
+func (s *session) cmdTransfer(cmd command) string {
+	switch {
+	case s.server.opts.RequireTLS == TLSForData && !s.protectedData:
+		s.reply(521, "Encryption of data connections is required: send PBSZ 0 and PROT P first.")
+		return ""
+	case s.setup == nil:
+		s.reply(425, "Use EPSV, PASV, EPRT or PORT first.")
+		return ""
+	}
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	t := &transfer{
+		session: s, command: cmd, path: absPath(s.engine.Path(), cmd.arg),
+		started: time.Now(), ctx: ctx, cancel: cancel, done: make(chan struct{}),
+	}
+	s.mu.Lock()
+	s.transfer = t
+	s.mu.Unlock()
+	return cmd.line()
+}
+
+// connect opens the data connection.
+func (t *transfer) connect(setup *dataSetup) (net.Conn, error) {
+	t.mu.Lock()
+	t.mode = setup.mode()
+	t.mu.Unlock()
+	raw, err := setup.open(t.ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn := newDataConn(t.session, raw)
+	t.mu.Lock()
+	t.conn = conn
+	t.mu.Unlock()
+	if t.ctx.Err() != nil {
+		conn.abort()
+		return nil, context.Cause(t.ctx)
+	}
+	return conn, nil
+}
+
+// abort makes the transfer fail. Its final reply then comes from the engine.
+func (t *transfer) abort(cause error) {
+	t.cancel(cause)
+	t.mu.Lock()
+	conn := t.conn
+	t.mu.Unlock()
+	if conn != nil {
+		conn.abort()
+	}
+}
+
+// requestAbort is abort on behalf of an ABOR, which is answered behind the
+// transfer's own final reply (RFC 959 §4.1.3). It says false if that has gone.
+func (t *transfer) requestAbort() bool {
+	t.session.mu.Lock()
+	running := t.session.transfer == t
+	if running {
+		t.mu.Lock()
+		t.aborts++
+		t.mu.Unlock()
+	}
+	t.session.mu.Unlock()
+	if running {
+		t.abort(errAborted)
+	}
+	return running
+}
+
+// reply passes on a reply of the engine's about this transfer.
+func (t *transfer) reply(r reply) {
+	if r.code < 200 {
+		t.mu.Lock()
+		t.underway = true
+		t.mu.Unlock()
+		t.session.reply(150, "Data connection is open, transfer starts.")
+		return
+	}
+	cause := r.text
+	r = t.verdict(r)
+	t.session.reply(r.code, r.text)
+	t.log(r, cause)
+	t.finish()
+}
+
+// finish ends the transfer after its final reply.
+func (t *transfer) finish() {
+	s := t.session
+	t.cancel(nil)
+	s.dropSetup() // commands that look at it are held back until transferEnded
+	s.transferEnded()
+	t.mu.Lock()
+	aborts := t.aborts
+	t.mu.Unlock()
+	for range aborts {
+		s.reply(226, "Transfer aborted.")
+	}
+	close(t.done)
+}
+
+// verdict finds the code that fits what has happened: the engine often has
+// just one for everything.
+func (t *transfer) verdict(r reply) reply {
+	t.mu.Lock()
+	conn, underway := t.conn, t.underway
+	t.mu.Unlock()
+	var connErr error
+	if conn != nil {
+		connErr = conn.failure()
+	}
+	switch {
+	case errors.Is(connErr, errNotResumed):
+		return reply{code: 522, text: "The data connection must resume the TLS session of the control connection."}
+	case t.ctx.Err() != nil && (r.code >= 400 || errors.Is(context.Cause(t.ctx), errAborted)):
+		return reply{code: 426, text: "Transfer aborted."}
+	case connErr != nil:
+		return reply{code: 426, text: "Data connection failed; transfer aborted."}
+	case r.code < 400:
+		return reply{code: r.code, text: "Transfer complete."}
+	case r.code == 425 && strings.Contains(r.text, portalloc.ErrNotConnected.Error()):
+		return reply{code: 425, text: "No data connection came; a firewall may be blocking the passive port."}
+	case underway && r.code == 550:
+		return reply{code: 451, text: explain(451, r.text)}
+	default:
+		return reply{code: r.code, text: explain(r.code, r.text)}
+	}
+}
+
+func (t *transfer) log(r reply, cause string) {
+	fields := []zap.Field{
+		zap.String("verb", t.command.verb), zap.String("path", t.path),
+		zap.Int("code", r.code), zap.Duration("duration", time.Since(t.started)),
+	}
+	if conn := t.dataConn(); conn != nil {
+		fields = append(fields,
+			zap.Int64("bytes", conn.bytes()), zap.String("mode", t.mode), zap.Uint16("port", conn.localPort()), zap.Bool("tls", conn.encrypted))
+		if err := conn.failure(); err != nil {
+			fields = append(fields, zap.Error(err))
+		}
+	}
+	if r.code >= 400 {
+		t.session.log.Info("transfer failed", append(fields, causeField(cause))...)
+		return
+	}
+	t.session.log.Info("transfer", fields...)
+}
+
+func (t *transfer) dataConn() *dataConn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.conn
+}
+
+// cmdABOR aborts the running transfer, or gives up the data connection that
+// is settled.
+func (s *session) cmdABOR(command) string {
+	if t := s.currentTransfer(); t != nil && t.requestAbort() {
+		return ""
+	}
+	s.reply(226, "No transfer is running.")
+	return ""
+}
+
+// absPath is the path that the engine will make of an argument.
+func absPath(cwd, arg string) string {
+	if strings.HasPrefix(arg, "/") {
+		return path.Clean(arg)
+	}
+	return path.Join(cwd, arg)
+}
