@@ -17,17 +17,21 @@ const bareCommand = "bare-sendfile-server"
 
 // serveBare sends the file to everybody who sends one byte, and prints where
 // it listens. io.Copy from a file to a TCP connection is sendfile(2). It ends
-// by a signal.
-func serveBare(file string, stdout io.Writer) error {
+// with ctx.
+func serveBare(ctx context.Context, file string, stdout io.Writer) error {
 	var config net.ListenConfig
 	config.SetMultipathTCP(false)
-	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	fmt.Fprintln(stdout, listener.Addr())
 	for {
 		conn, err := listener.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ const (
 	largeSize  = 1 << 30
 	nobody     = 65534
 	startLimit = 20 * time.Second
+	stopLimit  = 40 * time.Second
 )
 
 // lab is where servers are measured: programs in a folder that an unprivileged
@@ -201,10 +202,12 @@ func (s *server) awaitGreeting() error {
 	return fmt.Errorf("no greeting from %s within %v", s.address, startLimit)
 }
 
+// stop ends the process, by force if it must.
 func (s *server) stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
+	defer time.AfterFunc(stopLimit, func() { _ = s.cmd.Process.Kill() }).Stop()
 	if err := s.cmd.Wait(); err != nil && s.cmd.ProcessState.ExitCode() > 0 {
 		return fmt.Errorf("%s: %w", filepath.Base(s.cmd.Path), err)
 	}

@@ -55,7 +55,7 @@ func measurements() []measurement {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 2 && args[0] == bareCommand {
-		return serveBare(args[1], stdout)
+		return serveBare(ctx, args[1], stdout)
 	}
 	opts, err := parse(args, stderr)
 	if err != nil {

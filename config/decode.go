@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // decoder turns what a file, a variable or a flag says into the types of
@@ -47,12 +48,21 @@ func (d *decoder) eachKey(path string, t reflect.Type, raw any, visit func(key, 
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		k, known := find(keys, name)
 		switch {
+		case !known && !isWord(name):
+			// It may be a piece of a secret, so it is not repeated.
+			d.add(path, "has a key that is not a word: put texts with commas, colons and the like in quotes")
 		case !known:
 			d.add(join(path, name), "%s", unknown("key", name, names(keys)))
 		case entries[name] != nil:
 			visit(k, entries[name])
 		}
 	}
+}
+
+func isWord(name string) bool {
+	return len(name) <= 40 && !strings.ContainsFunc(name, func(c rune) bool {
+		return c != '_' && c != '-' && c != '.' && !unicode.IsLetter(c) && !unicode.IsDigit(c)
+	})
 }
 
 // value decodes one value. It reports false after a fault.

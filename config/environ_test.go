@@ -92,20 +92,20 @@ func TestVariables(t *testing.T) {
 		variable string
 		want     string // "": no fault
 	}{
-		"an empty one is not set":            {"PORTICO_PASSIVE_PORTS=", ""},
-		"another program's":                  {"PORTICOX=1", ""},
-		"the doctor's password":              {"PORTICO_PASSWORD=secret", ""},
-		"a Kubernetes service host":          {"PORTICO_SERVICE_HOST=10.0.0.1", ""},
-		"a Kubernetes service port":          {"PORTICO_SERVICE_PORT_FTP=2121", ""},
-		"a Kubernetes link":                  {"PORTICO_PORT=tcp://10.0.0.1:2121", ""},
-		"a Kubernetes link with a port":      {"PORTICO_PASSIVE_PORT_21100_TCP_PORT=21100", ""},
-		"a Kubernetes link that looks like ": {"PORTICO_PASSIVE_PORT=tcp://10.0.0.1:21100", ""},
-		"a misspelt one":                     {"PORTICO_PASSIVE_PORT=21100", "environment variable PORTICO_PASSIVE_PORT: unknown variable, did you mean PORTICO_PASSIVE_PORTS?"},
-		"a wrong value":                      {"PORTICO_PASSIVE_WAIT=soon", `environment variable PORTICO_PASSIVE_WAIT: passive.wait: "soon" is not a duration`},
-		"a broken list":                      {"PORTICO_LISTENERS=[{", "environment variable PORTICO_LISTENERS: listeners: is neither YAML nor JSON"},
-		"a text for a list":                  {"PORTICO_USERS=alice", "environment variable PORTICO_USERS: users: wants a list, not a text"},
-		"an unknown key in a list":           {"PORTICO_USERS=[{nmae: alice}]", "environment variable PORTICO_USERS: users[0].nmae: unknown key, did you mean name?"},
-		"an item that is empty":              {"PORTICO_USERS=[null]", "users[0]: wants keys with values, not nothing"},
+		"an empty one is not set":       {"PORTICO_PASSIVE_PORTS=", ""},
+		"another program's":             {"PORTICOX=1", ""},
+		"the doctor's password":         {"PORTICO_PASSWORD=secret", ""},
+		"a Kubernetes service host":     {"PORTICO_SERVICE_HOST=10.0.0.1", ""},
+		"a Kubernetes service port":     {"PORTICO_SERVICE_PORT_FTP=2121", ""},
+		"a Kubernetes link":             {"PORTICO_PORT=tcp://10.0.0.1:2121", ""},
+		"a Kubernetes link with a port": {"PORTICO_PASSIVE_PORT_21100_TCP_PORT=21100", ""},
+		"a Kubernetes link like a slip": {"PORTICO_PASSIVE_PORT=tcp://10.0.0.1:21100", ""},
+		"a misspelt one":                {"PORTICO_PASSIVE_PORT=21100", "environment variable PORTICO_PASSIVE_PORT: unknown variable, did you mean PORTICO_PASSIVE_PORTS?"},
+		"a wrong value":                 {"PORTICO_PASSIVE_WAIT=soon", `environment variable PORTICO_PASSIVE_WAIT: passive.wait: "soon" is not a duration`},
+		"a broken list":                 {"PORTICO_LISTENERS=[{", "environment variable PORTICO_LISTENERS: listeners: is neither YAML nor JSON"},
+		"a text for a list":             {"PORTICO_USERS=alice", "environment variable PORTICO_USERS: users: wants a list, not a text"},
+		"an unknown key in a list":      {"PORTICO_USERS=[{nmae: alice}]", "environment variable PORTICO_USERS: users[0].nmae: unknown key, did you mean name?"},
+		"an item that is empty":         {"PORTICO_USERS=[null]", "users[0]: wants keys with values, not nothing"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

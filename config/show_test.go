@@ -59,7 +59,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 
 func TestFaultsDoNotQuoteSecrets(t *testing.T) {
 	t.Parallel()
-	for _, users := range []string{"hunter2", "[hunter2]", "[{name: a, home: /a, password: [hunter2]}]", "[{name: a, home: /a, password: {hunter2: x}}]"} {
+	for _, users := range []string{"hunter2", "[hunter2]", "[{name: a, home: /a, password: [hunter2]}]", "[{name: a, home: /a, password: {hunter2: x}}]", "[{name: a, home: /a, password: $6$x,hunter2$y}]"} {
 		_, err := Load(LoadOptions{Environ: []string{"PORTICO_USERS=" + users}})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("PORTICO_USERS=%s: got %v, want a fault without the value", users, err)

@@ -21,6 +21,10 @@ type Attempt struct {
 	Client, Local netip.AddrPort
 	// TLS is the control connection's TLS state, nil in clear.
 	TLS *tls.ConnectionState
+	// ByCertificate asks whether the client certificate in TLS, which has been
+	// verified, opens the account by itself. Password is then empty. An
+	// Authenticator that knows nothing of certificates must return ErrDenied.
+	ByCertificate bool
 }
 
 // Account is what a successful login opens.
@@ -31,4 +35,7 @@ type Account struct {
 	// slash-separated and absolute. The server adapts any afero.Fs (see NewFS)
 	// and may call it from several goroutines.
 	FS afero.Fs
+	// RefusedCommands are the verbs, in upper case, that this user may not
+	// use. Nil: none.
+	RefusedCommands []string
 }

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,6 +25,12 @@ type User struct {
 	// and "ftp" too (RFC 1635) unless another user has them. At most one user
 	// may be anonymous.
 	Anonymous bool
+	// CertificateName, if not empty, lets a client in without a password that
+	// has a verified certificate with this common name, DNS name or e-mail
+	// address.
+	CertificateName string
+	// RefusedCommands are the verbs, in upper case, that the user may not use.
+	RefusedCommands []string
 	// Home is the directory that the user sees as "/". Required; it must exist.
 	Home string
 	// Permissions is what the user may do there. Required.
@@ -57,6 +64,9 @@ type user struct {
 	hash   algorithm.Digest // nil if any password will do
 	home   home
 	access Permissions
+
+	certificateName string
+	refusedCommands []string
 }
 
 // NewUsers checks the list and copies it. The error joins all faults; each
@@ -93,7 +103,10 @@ func label(index int, entry User) string {
 
 // add returns all that is wrong with an entry.
 func (u *Users) add(entry User) (faults []error) {
-	added := &user{name: entry.Name, home: home{dir: entry.Home}, access: entry.Permissions}
+	added := &user{
+		name: entry.Name, home: home{dir: entry.Home}, access: entry.Permissions,
+		certificateName: entry.CertificateName, refusedCommands: slices.Clone(entry.RefusedCommands),
+	}
 	check := func(err error) {
 		if err != nil {
 			faults = append(faults, err)
@@ -169,7 +182,12 @@ func parseUserHash(hash string) (algorithm.Digest, error) {
 // its home is gone or ctx is done.
 func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, error) {
 	user := u.find(attempt.User)
-	ok, err := u.passwordOpens(ctx, user, attempt)
+	ok, err := false, error(nil)
+	if attempt.ByCertificate {
+		ok = user != nil && user.hasCertificate(attempt.TLS)
+	} else {
+		ok, err = u.passwordOpens(ctx, user, attempt)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("driver: check the password of user %q: %w", attempt.User, err)
 	}
@@ -180,7 +198,17 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
 	}
-	return &Account{Name: user.name, FS: Restrict(NewLocal(root), user.access)}, nil
+	return &Account{Name: user.name, FS: Restrict(NewLocal(root), user.access), RefusedCommands: user.refusedCommands}, nil
+}
+
+// hasCertificate says whether the client has shown the user's certificate.
+func (user *user) hasCertificate(state *tls.ConnectionState) bool {
+	if user.certificateName == "" || state == nil || len(state.VerifiedChains) == 0 {
+		return false
+	}
+	shown := state.VerifiedChains[0][0]
+	names := append([]string{shown.Subject.CommonName}, shown.DNSNames...)
+	return slices.Contains(append(names, shown.EmailAddresses...), user.certificateName)
 }
 
 // find returns nil for a name that nobody has.

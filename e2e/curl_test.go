@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"io"
 	"net/url"
-	"os"
 	"os/exec"
 	"path"
 	"regexp"
@@ -155,15 +154,13 @@ func TestPastedCurl(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
 	s := newSite(t)
-	_ = os.Remove(s.home + "/leak.txt")
 	p := startProcess(t, "serve", s.home, "--listen", s.controlAddress(), "--passive-ports", s.passive.String())
 	p.awaitGreeting(t, s.controlAddress())
 	login := pastedLogin(t, p.log.String())
 
 	file := newSample(t, 100_000)
 	dir := t.TempDir()
-	address := "ftp://" + s.controlAddress() + "/round trip.bin"
-	address = strings.ReplaceAll(address, " ", "%20")
+	address := "ftp://" + s.controlAddress() + "/round%20trip.bin"
 	if _, err := runClient(t, dir, io.Discard, "curl", "-sS", "-T", file.path, "--user", login, address); err != nil {
 		t.Fatal(err)
 	}

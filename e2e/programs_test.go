@@ -32,8 +32,8 @@ func programs() []program {
 }
 
 func (p program) missing() error {
-	if out, err := exec.Command(p.name, p.probe...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s is not installed or does not work (%w): %s", p.name, err, bytes.TrimSpace(out))
+	if err := exec.Command(p.name, p.probe...).Run(); err != nil {
+		return fmt.Errorf("%s is not installed or does not work: %w", p.name, err)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type python struct {
 	t       *testing.T
 	calls   io.WriteCloser
 	answers *bufio.Reader
-	said    output
+	said    strings.Builder // the dialogue, as the answers report it
 }
 
 func startPython(t *testing.T, e endpoint) *python {
@@ -40,7 +40,8 @@ func startPython(t *testing.T, e endpoint) *python {
 	p := &python{t: t}
 	cmd := exec.Command("python3", script, e.host, fmt.Sprint(e.port), e.user, e.password, string(e.mode), string(e.security), suite.tls.ca)
 	cmd.Env = append(cleanEnvironment(e.scratch), "PYTHONDONTWRITEBYTECODE=1")
-	cmd.Stderr = &p.said
+	var complaints output
+	cmd.Stderr = &complaints
 	answers, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func startPython(t *testing.T, e endpoint) *python {
 	t.Cleanup(func() {
 		_ = p.calls.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("python3: %v\n%s", err, p.said.String())
+			t.Errorf("python3: %v\n%s", err, complaints.String())
 		}
 	})
 	return p
@@ -106,10 +107,12 @@ func (p *python) call(operation string, args ...string) ([]string, error) {
 	var answer struct {
 		Lines []string
 		Error string
+		Said  string
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
 		return nil, fmt.Errorf("python3: %w: %s", err, text)
 	}
+	p.said.WriteString(answer.Said)
 	if answer.Error != "" {
 		return nil, errors.New("ftplib: " + answer.Error)
 	}

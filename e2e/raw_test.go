@@ -44,18 +44,22 @@ func dialRawFrom(t *testing.T, address string, local netip.Addr) *raw {
 
 func dialFrom(t *testing.T, address string, local netip.Addr) *net.TCPConn {
 	t.Helper()
-	dialer := net.Dialer{
-		Timeout:   rawTimeout,
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0)),
-	}
-	dialer.SetMultipathTCP(false)
-	conn, err := dialer.DialContext(t.Context(), "tcp", address)
+	conn, err := rawDialer(local).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(rawTimeout))
 	return conn.(*net.TCPConn)
+}
+
+func rawDialer(local netip.Addr) *net.Dialer {
+	dialer := &net.Dialer{
+		Timeout:   rawTimeout,
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0)),
+	}
+	dialer.SetMultipathTCP(false)
+	return dialer
 }
 
 // secondClient is another loopback address. Linux answers on all of

@@ -1,6 +1,7 @@
 #!/bin/sh
-# run-demo.sh BINARY FOLDER [FLAG...] serves FOLDER, which it makes with a file in
-# it, and never as root: root becomes nobody first.
+# run-demo.sh BINARY FOLDER [FLAG...] serves FOLDER, which it makes with a file
+# in it, and never as root: root becomes nobody first. Both are named from the
+# current directory.
 set -eu
 
 binary=$1
@@ -21,12 +22,14 @@ if [ "$(id -u)" -ne 0 ]; then
 	exec "$binary" serve "$folder" "$@"
 fi
 
+# shellcheck disable=SC2086 # the options are words on purpose
+nobody="--reuid=nobody --regid=$(id -g nobody) --clear-groups"
 as_nobody() {
-	setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$@"
+	setpriv $nobody "$@"
 }
 
-# A clone below /root cannot be reached by anybody else.
-if ! as_nobody test -x "$binary" || ! as_nobody test -x "$(dirname "$folder")"; then
+# A clone below /root cannot be reached by anybody else: absolute paths show it.
+if ! as_nobody test -x "$(pwd)/$binary" || ! as_nobody test -x "$(pwd)/$(dirname "$folder")"; then
 	elsewhere=$(mktemp -d /var/tmp/portico-demo.XXXXXX)
 	echo "The user nobody cannot reach $(pwd): the demo is in $elsewhere instead." >&2
 	chmod 755 "$elsewhere"
@@ -37,4 +40,4 @@ fi
 fill "$folder"
 chown -R nobody "$folder"
 echo "Running as root: the server runs as the user nobody." >&2
-exec setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$binary" serve "$folder" "$@"
+exec setpriv $nobody "$binary" serve "$folder" "$@"

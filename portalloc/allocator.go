@@ -55,6 +55,7 @@ type Allocator struct {
 	wakeAt     time.Time  // when timer fires; zero: not armed
 	events     []Event    // ended since the lock was taken, for the observer
 	doomed     []net.Conn // to close once the lock is released
+	later      []func()   // to do likewise
 	totals     Counters
 	waits      WaitHistogram
 	strayLog   throttle
@@ -120,11 +121,7 @@ func (a *Allocator) TryAcquire(claim Claim) (*Lease, error) {
 	}
 	a.mu.Lock()
 	defer a.unlock()
-	lease, err := a.acquireLocked(claim, peers)
-	if errors.Is(err, ErrExhausted) {
-		a.totals.Exhausted++
-	}
-	return lease, err
+	return a.acquireLocked(claim, peers)
 }
 
 // Acquire returns a lease, waiting for a free port for up to Options.Wait.
@@ -133,9 +130,6 @@ func (a *Allocator) TryAcquire(claim Claim) (*Lease, error) {
 // when the time is over, ctx's error when that is done first, ErrClosed after
 // Close. The caller closes the lease or calls its Accept.
 func (a *Allocator) Acquire(ctx context.Context, claim Claim) (*Lease, error) {
-	if a.opts.Wait < 0 {
-		return a.TryAcquire(claim)
-	}
 	claim, peers, err := a.normalize(claim)
 	if err != nil {
 		return nil, err
@@ -146,9 +140,14 @@ func (a *Allocator) Acquire(ctx context.Context, claim Claim) (*Lease, error) {
 		a.unlock()
 		return lease, err
 	}
+	if a.opts.Wait < 0 {
+		a.totals.Exhausted++
+		a.unlock()
+		return nil, err
+	}
 	now := time.Now()
 	w := a.queue.add(claim, peers, now)
-	a.wakeByLocked(now.Add(reclaimPause))
+	a.searchSoonLocked(now)
 	a.unlock()
 
 	timeout := time.NewTimer(a.opts.Wait)
@@ -176,9 +175,7 @@ func (a *Allocator) abandon(w *waiter, err error) {
 	}
 	now := time.Now()
 	a.serveFollowersLocked(now)
-	if !a.queue.empty() {
-		a.wakeByLocked(now.Add(reclaimPause)) // another one is first now
-	}
+	a.searchSoonLocked(now) // another one is first now
 }
 
 // Close ends every lease, refuses those who wait with ErrClosed, closes the
@@ -255,11 +252,14 @@ func (a *Allocator) acquireLocked(claim Claim, peers netip.Prefix) (*Lease, erro
 }
 
 // unlock releases the lock and then does what must not be done under it:
-// closing connections, and telling the observer what happened.
+// closing connections, logging, and telling the observer what happened.
 func (a *Allocator) unlock() {
-	events, doomed := a.events, a.doomed
-	a.events, a.doomed = nil, nil
+	events, doomed, later := a.events, a.doomed, a.later
+	a.events, a.doomed, a.later = nil, nil, nil
 	a.mu.Unlock()
+	for _, do := range later {
+		do()
+	}
 	for _, conn := range doomed {
 		reset(conn)
 	}

@@ -1,6 +1,9 @@
 package portalloc
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // claimTable knows which peers are claimed on which port, and so keeps the
 // one rule: no connection could belong to two leases. Two claims on a port
@@ -8,9 +11,10 @@ import "net/netip"
 // identity.
 type claimTable struct {
 	exclusive bool
-	single    map[claimKey]*Lease  // claims without identity
-	shared    map[claimKey]*sharer // claims with one, and what is left of them
-	lengths   [2]prefixLengths     // of IPv4 and IPv6 claims
+	single    map[claimKey]*Lease      // claims without identity
+	shared    map[claimKey]*sharer     // claims with one, and what is left of them
+	homes     map[netip.Prefix][]*port // where peers have claims with one
+	lengths   [2]prefixLengths         // of IPv4 and IPv6 claims
 }
 
 type claimKey struct {
@@ -32,6 +36,7 @@ func newClaimTable(exclusive bool) claimTable {
 		exclusive: exclusive,
 		single:    make(map[claimKey]*Lease),
 		shared:    make(map[claimKey]*sharer),
+		homes:     make(map[netip.Prefix][]*port),
 	}
 }
 
@@ -134,6 +139,9 @@ func (t *claimTable) add(l *Lease) {
 			s = &sharer{key: key, leases: make(map[Identity]*Lease)}
 			t.shared[key] = s
 		}
+		if len(s.leases) == 0 {
+			t.homes[l.peers] = append(t.homes[l.peers], l.port)
+		}
 		s.leases[l.claim.Identity] = l
 	}
 	t.lengthsOf(l.peers.Addr()).add(l.peers.Bits())
@@ -148,6 +156,7 @@ func (t *claimTable) remove(l *Lease) {
 	} else {
 		s := t.shared[key]
 		delete(s.leases, l.claim.Identity)
+		t.leaveHome(s)
 		t.tidy(s)
 	}
 	t.lengthsOf(l.peers.Addr()).remove(l.peers.Bits())
@@ -157,6 +166,18 @@ func (t *claimTable) remove(l *Lease) {
 	moved.slot = l.slot
 	l.port.leases[last] = nil
 	l.port.leases = l.port.leases[:last]
+}
+
+func (t *claimTable) leaveHome(s *sharer) {
+	if len(s.leases) > 0 {
+		return
+	}
+	ports := slices.DeleteFunc(t.homes[s.key.peers], func(p *port) bool { return p == s.key.port })
+	if len(ports) == 0 {
+		delete(t.homes, s.key.peers)
+		return
+	}
+	t.homes[s.key.peers] = ports
 }
 
 // tidy forgets a sharer of which nothing is left.

@@ -31,9 +31,16 @@ func (a *Allocator) choosePortLocked(claim Claim, peers netip.Prefix, now time.T
 // drawPortLocked draws a port that is free for the claim. A port that an
 // attacker could foretell could be connected to before the client does
 // (RFC 2577 §5, RFC 6056 §3.3.1), so each is as likely as any other. Ports
-// that the client's network never reached come last.
+// that the client's network never reached come last. A claim with an identity
+// joins those of its peers where it can, which leaves the other ports to
+// claims without: there nothing is to be gained by connecting first.
 func (a *Allocator) drawPortLocked(claim Claim, peers netip.Prefix, now time.Time) *port {
 	network := a.reach.network(claim.Client)
+	if claim.Identity != 0 {
+		if p := a.drawHomeLocked(network, claim, peers, now); p != nil {
+			return p
+		}
+	}
 	for range min(quickDraws, len(a.ports)-1) {
 		p := a.ports[a.rand.IntN(len(a.ports))]
 		if a.isFreeLocked(p, claim, peers, now) && !network.avoids(p, now) {
@@ -54,6 +61,19 @@ func (a *Allocator) drawPortLocked(claim Claim, peers netip.Prefix, now time.Tim
 		return reached.port
 	}
 	return avoided.port
+}
+
+// drawHomeLocked draws one of the ports on which peers have claims with an
+// identity already.
+func (a *Allocator) drawHomeLocked(network *network, claim Claim, peers netip.Prefix, now time.Time) *port {
+	var home draw
+	for _, p := range a.claims.homes[peers] {
+		_, retired := a.retired[p]
+		if !retired && a.isFreeLocked(p, claim, peers, now) && !network.avoids(p, now) {
+			home.offer(p, a.rand)
+		}
+	}
+	return home.port
 }
 
 func (a *Allocator) isFreeLocked(p *port, claim Claim, peers netip.Prefix, now time.Time) bool {

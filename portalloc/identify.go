@@ -46,9 +46,7 @@ func (a *Allocator) identify(p *port, s *sharer, c *askedConn, peer netip.AddrPo
 	for _, l := range s.leases {
 		l.unidentified = true
 	}
-	if !a.queue.empty() {
-		a.wakeByLocked(time.Now().Add(reclaimPause)) // the leases may be reclaimed again
-	}
+	a.searchSoonLocked(time.Now()) // the leases may be reclaimed again
 	a.refuseAndUnlock(p, c.conn, peer, "its TLS session belongs to no session that expects it")
 }
 

@@ -139,10 +139,10 @@ func (l *Lease) notifyLocked() {
 	}
 }
 
-// whyExpired says what is known of a lease that nobody connected to in time.
+// whyExpired says, while it still stands on its port, what is known of a lease that nobody connected to in time.
 func (l *Lease) whyExpired() Outcome {
 	switch {
-	case l.unidentified:
+	case l.unidentified, l.allocator.claims.candidates(l) > 0:
 		return TLSMismatch
 	case l.port.strays != l.straysBefore:
 		return WrongPeer

@@ -44,10 +44,11 @@ type Options struct {
 	// Identify reads from a new connection's first bytes whose it is, and
 	// returns a connection that replays them. It is called, on a goroutine of
 	// its own and with a read deadline set, only for connections that claims
-	// with an identity compete for. An error closes the connection. An identity of 0
-	// is "cannot tell". Such a connection, or one of an identity that no lease
-	// here has, goes to the only lease there is, for the layer above to judge;
-	// it is closed if there are several. Nil: claims may have no identity.
+	// with an identity compete for. An error closes the connection. An identity
+	// of 0 is "cannot tell". Such a connection, or one of an identity that no
+	// lease here has, goes to the only lease there is, for the layer above to
+	// judge; it is closed if there are several. Nil: claims may have no
+	// identity.
 	Identify func(net.Conn) (Identity, net.Conn, error)
 
 	// Proxies are the networks of load balancers in front of the ports. Every

@@ -107,7 +107,9 @@ func (a *Allocator) bindLocked(p *port, now time.Time) bool {
 // file descriptors does.
 func (a *Allocator) noteTroubleLocked(message string, p *port, err error) {
 	if suppressed, allowed := a.troubleLog.allow(time.Now()); allowed {
-		a.log.Error(message, zap.Uint16("port", p.listen), zap.Error(err), zap.Uint64("not_logged", suppressed))
+		a.later = append(a.later, func() {
+			a.log.Error(message, zap.Uint16("port", p.listen), zap.Error(err), zap.Uint64("not_logged", suppressed))
+		})
 	}
 }
 
@@ -151,7 +153,7 @@ func (a *Allocator) acceptLoop(p *port, listener net.Listener) {
 
 func (a *Allocator) mayAcceptAgain(p *port, err error) bool {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	defer a.unlock()
 	if p.closed {
 		return false
 	}

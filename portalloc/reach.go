@@ -17,7 +17,7 @@ const (
 	avoidFor = 10 * time.Minute
 	// knownNetworks and knownMisses (ports of one network) bound the memory.
 	knownNetworks = 1024
-	knownMisses   = 1024
+	knownMisses   = 256
 )
 
 // reachability remembers which ports the clients of which networks (/24 for
@@ -123,8 +123,11 @@ func (a *Allocator) noteReachLocked(l *Lease, outcome Outcome, now time.Time) {
 		n.miss(l.port, now)
 		if n.avoids(l.port, now) && now.After(a.reach.warnAt) {
 			a.reach.warnAt = now.Add(time.Minute)
-			a.log.Warn("ports never reached from a network: is the hole in the firewall smaller than the range?",
-				zap.Stringer("network", networkOf(l.claim.Client)), zap.Stringer("ports", n.unreached(now)))
+			network, ports := networkOf(l.claim.Client), n.unreached(now)
+			a.later = append(a.later, func() {
+				a.log.Warn("ports never reached from a network: is the hole in the firewall smaller than the range?",
+					zap.Stringer("network", network), zap.Stringer("ports", ports))
+			})
 		}
 	}
 }

@@ -110,6 +110,7 @@ func (a *Allocator) adoptLocked(plan resizePlan) {
 	for _, p := range a.ports {
 		a.serveLocked(p, netip.Prefix{}, now)
 	}
+	a.searchSoonLocked(now) // a port that has come back may have old leases
 }
 
 func (a *Allocator) closeIfUnusedLocked(p *port) {

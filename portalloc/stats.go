@@ -63,7 +63,8 @@ type Counters struct {
 	// Refused is the number of connections closed because no lease expected
 	// them.
 	Refused uint64
-	// Exhausted is the number of claims refused with ErrExhausted. It is
+	// Exhausted is the number of times that Acquire returned ErrExhausted;
+	// TryAcquire does not count, since its caller may go on to wait. It is
 	// counted for the allocator, not for a port.
 	Exhausted uint64
 }

@@ -23,6 +23,14 @@ func (a *Allocator) wakeByLocked(t time.Time) {
 	a.timer.Reset(time.Until(t))
 }
 
+// searchSoonLocked makes sure that a search for leases to reclaim follows, if
+// anybody waits.
+func (a *Allocator) searchSoonLocked(now time.Time) {
+	if !a.queue.empty() {
+		a.wakeByLocked(now.Add(reclaimPause))
+	}
+}
+
 // sweep ends the leases whose time is over.
 func (a *Allocator) sweep() {
 	a.mu.Lock()

@@ -2,13 +2,16 @@ package server
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 )
 
 // command is one line of the client's: a verb in upper case and an argument,
-// which is "" if there is none (RFC 959 §4.1, §5.3).
+// which is "" if there is none (RFC 959 §4.1, §5.3). Names in arguments are
+// bytes: they need not be UTF-8.
 type command struct {
 	verb string
 	arg  string
@@ -36,18 +39,25 @@ func (c command) line() string {
 	return c.verb + " " + c.arg
 }
 
-func (c command) field() zap.Field {
-	if c.verb == "PASS" {
-		return zap.String("command", "PASS")
+// masked is the argument as logs may show it.
+func (c command) masked() string {
+	if c.verb == "PASS" || c.verb == "ACCT" {
+		return "********"
 	}
-	return zap.String("command", c.line())
+	return c.arg
 }
 
-func codeField(code int) zap.Field      { return zap.Int("code", code) }
-func causeField(cause string) zap.Field { return zap.String("cause", cause) }
+func (c command) fields() []zap.Field {
+	return []zap.Field{zap.String("verb", c.verb), zap.String("argument", c.masked())}
+}
 
 // commandSpec says how a verb is treated.
 type commandSpec struct {
+	// syntax is the verb with its parameters, for HELP.
+	syntax string
+	// codes are the replies that the command may have (RFC 959 §5.4 and its
+	// successors), besides those that any command may: see anyCommand.
+	codes []int
 	// run answers the command and returns "", or returns the line that the
 	// engine is to answer. Nil: the engine gets the line as it is.
 	run func(*session, command) string
@@ -62,79 +72,25 @@ type commandSpec struct {
 }
 
 // isImmediate says whether the command may run beside a transfer. STAT with a
-// path may not: the engine lists one thing at a time.
+// path may not: it would wait for the same disk.
 func (spec commandSpec) isImmediate(c command) bool {
 	return spec.immediate && (c.verb != "STAT" || c.arg == "")
 }
 
-// commandTable holds every verb that is understood.
-func commandTable() map[string]commandSpec {
-	return map[string]commandSpec{
-		// Access (RFC 959 §4.1.1, RFC 2228, RFC 4217)
-		"USER": {run: (*session).cmdUSER, anyone: true, needsArg: true},
-		"PASS": {run: (*session).cmdPASS, anyone: true},
-		"QUIT": {anyone: true},
-		"AUTH": {run: (*session).cmdAUTH, anyone: true, needsArg: true},
-		"PBSZ": {run: (*session).cmdPBSZ, anyone: true, needsArg: true},
-		"PROT": {run: (*session).cmdPROT, anyone: true, needsArg: true},
-
-		// Data connections (RFC 959 §4.1.2, RFC 2428)
-		"PASV": {run: (*session).cmdPASV, reword: (*session).announceSetup},
-		"EPSV": {run: (*session).cmdEPSV, reword: (*session).announceSetup},
-		"PORT": {run: (*session).cmdPORT, reword: (*session).announceSetup, needsArg: true},
-		"EPRT": {run: (*session).cmdEPRT, reword: (*session).announceSetup, needsArg: true},
-		"TYPE": {needsArg: true},
-		"MODE": {run: (*session).cmdMODE, needsArg: true},
-
-		// Transfers (RFC 959 §4.1.3, RFC 3659)
-		"RETR": {run: (*session).cmdTransfer, needsArg: true},
-		"STOR": {run: (*session).cmdTransfer, needsArg: true},
-		"APPE": {run: (*session).cmdTransfer, needsArg: true},
-		"LIST": {run: (*session).cmdTransfer},
-		"NLST": {run: (*session).cmdTransfer},
-		"MLSD": {run: (*session).cmdTransfer},
-		"REST": {needsArg: true},
-		"ABOR": {run: (*session).cmdABOR, immediate: true},
-
-		// Files (RFC 959 §4.1.3, RFC 3659)
-		"ALLO": {run: (*session).cmdALLO},
-		"CDUP": {},
-		"CWD":  {needsArg: true},
-		"DELE": {needsArg: true},
-		"HASH": {needsArg: true},
-		"MDTM": {needsArg: true},
-		"MFMT": {needsArg: true},
-		"MKD":  {reword: (*session).quotePathFirst, needsArg: true},
-		"MLST": {},
-		"PWD":  {},
-		"RMD":  {needsArg: true},
-		"RNFR": {needsArg: true},
-		"RNTO": {needsArg: true},
-		"SIZE": {needsArg: true},
-		"AVBL": {},
-		"XCRC": {needsArg: true},
-		"XCWD": {needsArg: true},
-		"XMD5": {needsArg: true},
-		"XMKD": {reword: (*session).quotePathFirst, needsArg: true},
-		"XPWD": {},
-		"XRMD": {needsArg: true},
-		"XSHA": {needsArg: true}, "XSHA1": {needsArg: true}, "XSHA256": {needsArg: true}, "XSHA512": {needsArg: true},
-		"SITE": {needsArg: true},
-
-		// Information
-		"CLNT": {anyone: true},
-		"FEAT": {run: (*session).cmdFEAT, anyone: true},
-		"NOOP": {run: (*session).cmdNOOP, anyone: true, immediate: true},
-		"OPTS": {anyone: true, needsArg: true},
-		"STAT": {run: (*session).cmdSTAT, immediate: true},
-		"SYST": {anyone: true},
-	}
-}
+// anyCommand are the replies that every command may have: 421 when the session
+// ends, 500 and 501 for what cannot be understood, 530 before login, 550 for
+// what the account may not use.
+func anyCommand() []int { return []int{421, 500, 501, 530, 550} }
 
 // handle answers a command, or returns the line that the engine is to answer.
 func (s *session) handle(cmd command) string {
 	spec, known := s.server.commands[cmd.verb]
+	renaming := s.renaming
+	s.renaming = false
 	switch {
+	case s.sentByProxy(cmd):
+		s.log.Warn("session refused", zap.String("reason", "a PROXY header from an address that is not trusted to send one"))
+		s.cancel(errUntrustedProxy)
 	case !known:
 		s.reply(500, "Command not understood.")
 	case strings.ContainsAny(cmd.arg, "\r\x00"):
@@ -142,16 +98,68 @@ func (s *session) handle(cmd command) string {
 	case !spec.anyone && s.account == nil:
 		s.reply(530, "Please log in with USER and PASS.")
 	case spec.needsArg && cmd.arg == "":
-		s.reply(501, cmd.verb+" needs a parameter.")
+		s.reply(501, "Syntax: "+spec.syntax)
+	case s.account != nil && slices.Contains(s.account.RefusedCommands, cmd.verb):
+		s.reply(550, "You may not use this command.")
+	case cmd.verb == "RNTO" && !renaming:
+		s.reply(503, "Send RNFR first.")
 	case spec.run != nil:
-		line := spec.run(s, cmd)
-		if line != "" {
-			s.inflight = cmd
-		}
-		return line
+		return s.forward(cmd, spec.run(s, cmd))
 	default:
-		s.inflight = cmd
-		return cmd.line()
+		return s.forward(cmd, cmd.line())
 	}
 	return ""
+}
+
+// sentByProxy recognizes a PROXY header (v1) where none is expected: the
+// client pretends to be another, or the load balancer is not in the list of
+// those that are believed. The header of v2 ends the session by itself: its
+// signature holds a QUIT.
+func (s *session) sentByProxy(cmd command) bool {
+	first := !s.greeted
+	s.greeted = true
+	return first && cmd.verb == "PROXY"
+}
+
+// forward remembers what the engine's next reply is about.
+func (s *session) forward(cmd command, line string) string {
+	if line != "" {
+		s.inflight = cmd
+	}
+	return line
+}
+
+// CommandEvent tells of one command, after its final reply.
+type CommandEvent struct {
+	// SessionID is unique within the server's life.
+	SessionID uint64
+	// User is the name of the account, empty before login.
+	User string
+	// Verb is the command in upper case, as the client sent it.
+	Verb string
+	// Argument is what stood behind it; passwords are masked.
+	Argument string
+	// Code is the code of the final reply, 0 if the session ended without one.
+	Code int
+	// Duration is the time from the command to its final reply.
+	Duration time.Duration
+}
+
+// observe reports a command that has had its final reply.
+func (s *session) observe(cmd command, started time.Time, code int) {
+	hook, entry := s.server.opts.OnCommand, s.log.Check(zap.DebugLevel, "command")
+	if hook == nil && entry == nil {
+		return
+	}
+	duration := time.Since(started)
+	if entry != nil {
+		entry.Write(append(cmd.fields(), zap.Int("code", code), zap.Duration("duration", duration))...)
+	}
+	if hook != nil {
+		e := CommandEvent{SessionID: s.id, Verb: cmd.verb, Argument: cmd.masked(), Code: code, Duration: duration}
+		if s.account != nil {
+			e.User = s.account.Name
+		}
+		hook(e)
+	}
 }

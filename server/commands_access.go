@@ -22,6 +22,14 @@ func (s *session) cmdUSER(cmd command) string {
 		return ""
 	}
 	s.logOut()
+	s.user = ""
+	if s.control.hasClientCertificate() {
+		attempt := s.attempt(cmd.arg, "")
+		attempt.ByCertificate = true
+		if account, err := s.authenticate(attempt); err == nil {
+			return s.logIn(account, cmd.arg)
+		}
+	}
 	s.user = cmd.arg
 	s.reply(331, "Password required.")
 	return ""
@@ -36,22 +44,39 @@ func (s *session) cmdPASS(cmd command) string {
 	}
 	user := s.user
 	s.user = ""
-	account, err := s.authenticate(driver.Attempt{
-		User: user, Password: cmd.arg, Client: s.client, Local: s.local, TLS: s.control.tlsState(),
-	})
-	switch {
-	case err != nil:
+	account, err := s.authenticate(s.attempt(user, cmd.arg))
+	if err != nil {
 		s.refuseLogin(user, err)
-	case !s.server.enterUser(account.Name):
+		return ""
+	}
+	return s.logIn(account, user)
+}
+
+func (s *session) attempt(user, password string) driver.Attempt {
+	return driver.Attempt{User: user, Password: password, Client: s.client, Local: s.local, TLS: s.control.tlsState()}
+}
+
+// logIn makes the account the session's. The engine then asks for it; it is
+// not told the password.
+func (s *session) logIn(account *driver.Account, user string) string {
+	if !s.server.enterUser(account.Name) {
 		s.log.Warn("login refused", zap.String("user", account.Name), zap.String("reason", "too many sessions of this user"))
 		s.reply(530, "Too many sessions of this user, close one first.")
-	default:
-		s.account = account
-		s.log = s.baseLog.With(zap.String("user", account.Name))
-		s.log.Info("logged in", zap.Bool("tls", s.control.isEncrypted()))
-		return "PASS *" // the engine asks for the account, not for the password
+		return ""
 	}
-	return ""
+	s.account = account
+	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
+	s.log = s.baseLog.With(zap.String("user", account.Name))
+	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()))
+	return "PASS *"
+}
+
+// rewordLogin: with a client certificate USER alone logs in (RFC 4217 §10).
+func (s *session) rewordLogin(cmd command, r reply) reply {
+	if cmd.verb == "USER" && r.code == 230 {
+		r.code = 232
+	}
+	return r
 }
 
 func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) {
@@ -61,7 +86,7 @@ func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) 
 		ctx, cancel = context.WithTimeout(s.ctx, limit)
 	}
 	defer cancel()
-	account, err := s.server.opts.Auth.Authenticate(ctx, attempt)
+	account, err := s.auth().Authenticate(ctx, attempt)
 	if err == nil && (account == nil || account.FS == nil) {
 		return nil, errors.New("server: the Authenticator returned neither an account with files nor an error")
 	}
@@ -89,6 +114,54 @@ func (s *session) refuseLogin(user string, err error) {
 		return
 	}
 	s.reply(530, "Login incorrect.")
+}
+
+// cmdACCT: no account needs one (RFC 959 §4.1.1).
+func (s *session) cmdACCT(command) string {
+	s.reply(202, "No account information is needed.")
+	return ""
+}
+
+// cmdREIN takes the session back to its beginning, in clear (RFC 959 §4.1.1,
+// RFC 4217 §11). The reply still goes through TLS.
+func (s *session) cmdREIN(command) string {
+	s.logOut()
+	s.dropSetup()
+	s.user, s.host = "", nil
+	s.parameters = initialParameters()
+	s.bufferSizeSet = false
+	s.reply(220, s.banner())
+	if s.spec.ImplicitTLS {
+		return "" // there is no clear on this port
+	}
+	s.protectedData = false
+	s.stopTLS()
+	return ""
+}
+
+// cmdCCC takes TLS off the control connection, for firewalls that read it
+// (RFC 4217 §6). Data connections stay as PROT has settled.
+func (s *session) cmdCCC(command) string {
+	switch {
+	case !s.control.isEncrypted():
+		s.reply(533, "The control connection is in clear already.")
+	case !s.server.opts.AllowCCC || s.account == nil:
+		s.reply(534, "The control connection stays encrypted.")
+	default:
+		s.reply(200, "The control connection goes on in clear.")
+		s.stopTLS()
+	}
+	return ""
+}
+
+func (s *session) stopTLS() {
+	if !s.control.isEncrypted() {
+		return
+	}
+	if err := s.control.stopTLS(s.server.opts.Limits.LoginTimeout); err != nil {
+		s.log.Info("session lost", zap.Error(err))
+		s.cancel(err)
+	}
 }
 
 // cmdAUTH starts TLS (RFC 4217 §4). The login starts anew: what was said in

@@ -194,7 +194,7 @@ func (s *session) announce(setup *dataSetup, code int, text string) string {
 func (s *session) announceSetup(_ command, r reply) reply {
 	if s.setup == nil || r.code != 229 {
 		s.dropSetup()
-		s.log.Error("the engine refused a data connection", codeField(r.code), causeField(r.text))
+		s.log.Error("the engine refused a data connection", zap.Int("code", r.code), zap.String("cause", r.text))
 		return reply{code: 425, text: "Can't open data connection.", last: true}
 	}
 	return s.setup.announcement
@@ -243,4 +243,53 @@ func parseEPRT(arg string) (family string, addr netip.AddrPort, ok bool) {
 	}
 	port, err := strconv.ParseUint(fields[3], 10, 16)
 	return family, netip.AddrPortFrom(ip.Unmap(), uint16(port)), err == nil && port != 0
+}
+
+// cmdTYPE settles how text travels (RFC 959 §3.1.1). The engine is not told:
+// the conversion is this package's.
+func (s *session) cmdTYPE(cmd command) string {
+	switch strings.ToUpper(strings.Join(strings.Fields(cmd.arg), " ")) {
+	case "A", "A N":
+		s.form.ascii = true
+	case "I", "L 8", "L8":
+		if s.form.records {
+			s.reply(504, "Records travel with TYPE A only: send STRU F first.")
+			return ""
+		}
+		s.form.ascii = false
+	default:
+		s.reply(504, "Use TYPE A, TYPE I or TYPE L 8.")
+		return ""
+	}
+	s.reply(200, "TYPE is "+s.form.typeName()+".")
+	return ""
+}
+
+// cmdMODE: only stream mode exists here (RFC 959 §3.4.1).
+func (s *session) cmdMODE(cmd command) string {
+	if !strings.EqualFold(cmd.arg, "S") {
+		s.reply(504, "Use MODE S.")
+		return ""
+	}
+	s.reply(200, "MODE is S.")
+	return ""
+}
+
+// cmdSTRU settles the structure of files (RFC 959 §3.1.2).
+func (s *session) cmdSTRU(cmd command) string {
+	switch strings.ToUpper(cmd.arg) {
+	case "F":
+		s.form.records = false
+	case "R":
+		if !s.form.ascii {
+			s.reply(504, "Records travel with TYPE A only.")
+			return ""
+		}
+		s.form.records = true
+	default:
+		s.reply(504, "Use STRU F or STRU R.")
+		return ""
+	}
+	s.reply(200, "STRU is "+s.form.structureName()+".")
+	return ""
 }

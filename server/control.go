@@ -1,8 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -20,10 +23,11 @@ type control struct {
 	unread  []byte   // of the line that the engine reads
 	replies replyParser
 
-	writing sync.Mutex // guards conn against a change to TLS, and keeps replies whole
-	conn    net.Conn   // raw, or TLS over it
-	tls     *tls.Conn  // conn, if it is TLS
-	out     []byte     // buffer for replies
+	writing sync.Mutex    // guards conn against a change to TLS, and keeps replies whole
+	conn    net.Conn      // raw, or TLS over it
+	tls     *tls.Conn     // conn, if it is TLS
+	records *recordReader // under tls
+	out     []byte        // buffer for replies
 }
 
 var _ net.Conn = (*control)(nil)
@@ -103,17 +107,47 @@ func (c *control) flush() {
 // forgotten (the command injection of CVE-2011-0411).
 func (c *control) startTLS(timeout time.Duration) error {
 	s := c.session
-	conn := tls.Server(c.raw, s.server.tls.forControl(s))
+	records := &recordReader{Conn: c.raw}
+	conn := tls.Server(records, s.server.tls.forControl(s))
 	c.raw.SetDeadline(deadline(time.Now(), timeout))
 	if err := conn.HandshakeContext(s.ctx); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.raw.SetDeadline(time.Time{})
+	if host := s.server.findHost(conn.ConnectionState().ServerName); host != nil {
+		s.host = host
+	}
 	c.writing.Lock()
-	c.conn, c.tls = conn, conn
+	c.conn, c.tls, c.records = conn, conn, records
 	c.writing.Unlock()
 	s.lines.reset(conn)
 	return nil
+}
+
+// stopTLS ends TLS in order and goes on in clear: both sides send
+// close_notify, and the first byte behind the client's is in clear.
+func (c *control) stopTLS(timeout time.Duration) error {
+	c.raw.SetDeadline(deadline(time.Now(), timeout))
+	if err := c.tls.CloseWrite(); err != nil {
+		return fmt.Errorf("end TLS: %w", err)
+	}
+	if n, err := c.tls.Read(make([]byte, 1)); n > 0 || err != io.EOF || c.records.ended {
+		return fmt.Errorf("end TLS: the client sent no close_notify: %w", cmp.Or(err, errors.New("it sent data")))
+	}
+	c.raw.SetDeadline(time.Time{})
+	c.writing.Lock()
+	c.conn, c.tls = c.raw, nil
+	c.writing.Unlock()
+	c.session.lines.reset(c.records.clear())
+	c.records = nil
+	return nil
+}
+
+// hasClientCertificate says whether the client has shown a certificate that
+// was verified.
+func (c *control) hasClientCertificate() bool {
+	state := c.tlsState()
+	return state != nil && len(state.VerifiedChains) > 0
 }
 
 func (c *control) isEncrypted() bool { return c.tls != nil }

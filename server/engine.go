@@ -25,13 +25,14 @@ var (
 )
 
 // GetSettings hands the engine its connection and takes from it what the
-// session does itself: time-outs, active mode, checks of the data connection.
+// session does itself: time-outs, active mode, checks of the data connection,
+// the conversion of text.
 func (d *engineDriver) GetSettings() (*ftpserver.Settings, error) {
 	return &ftpserver.Settings{
 		Listener:               &oneShotListener{conn: d.session.control},
 		IdleTimeout:            -1,
 		DisableActiveMode:      true,
-		EnableHASH:             true,
+		DisableASCIIConversion: true,
 		ActiveConnectionsCheck: ftpserver.IPMatchDisabled,
 		PasvConnectionsCheck:   ftpserver.IPMatchDisabled,
 	}, nil
@@ -40,7 +41,7 @@ func (d *engineDriver) GetSettings() (*ftpserver.Settings, error) {
 // ClientConnected returns the greeting.
 func (d *engineDriver) ClientConnected(cc ftpserver.ClientContext) (string, error) {
 	d.session.engine = cc
-	return d.session.server.opts.Banner, nil
+	return d.session.banner(), nil
 }
 
 // ClientDisconnected is the end of the session.
@@ -52,7 +53,7 @@ func (d *engineDriver) AuthUser(cc ftpserver.ClientContext, _, _ string) (ftpser
 		return nil, driver.ErrDenied
 	}
 	cc.SetPath("/")
-	return driver.NewFS(d.session.account.FS), nil
+	return d.session.files, nil
 }
 
 // PostAuthMessage is the reply to a successful login.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,6 +47,19 @@ type Options struct {
 	// SessionReuse says what TLS session resumption on data connections is
 	// used for.
 	SessionReuse SessionReuse
+
+	// AllowCCC lets clients take TLS off the control connection after login
+	// (RFC 4217 §6), so that a firewall can read it. It can then be read and
+	// changed by everybody else, too.
+	AllowCCC bool
+
+	// Hosts are servers of their own behind the same addresses (RFC 7151).
+	Hosts []VirtualHost
+
+	// OnCommand is told of every command after its final reply, by the
+	// goroutine that sent it. It must return soon and may be called
+	// concurrently for different sessions. Nil: nobody is told.
+	OnCommand func(CommandEvent)
 
 	// Limits bounds sessions and waiting times.
 	Limits Limits
@@ -226,7 +240,8 @@ func (o Options) withDefaults() Options {
 	if len(o.Listeners) == 0 {
 		o.Listeners = []Listener{{Address: defaultAddress}}
 	}
-	o.Listeners = append([]Listener(nil), o.Listeners...)
+	o.Listeners = slices.Clone(o.Listeners)
+	o.Hosts = slices.Clone(o.Hosts)
 	if o.Banner == "" {
 		o.Banner = defaultBanner
 	}
@@ -246,6 +261,14 @@ func (o Options) validate() error {
 	}
 	if o.TLS == nil && o.RequireTLS != TLSOptional {
 		faults = append(faults, fmt.Errorf("server: Options.RequireTLS is %v, but Options.TLS is nil", o.RequireTLS))
+	}
+	for i, h := range o.Hosts {
+		if h.Name == "" {
+			faults = append(faults, fmt.Errorf("server: Options.Hosts[%d].Name is empty", i))
+		}
+		if h.TLS != nil && o.TLS == nil {
+			faults = append(faults, fmt.Errorf("server: Options.Hosts[%d].TLS needs Options.TLS", i))
+		}
 	}
 	for i, l := range o.Listeners {
 		if l.ImplicitTLS && o.TLS == nil {

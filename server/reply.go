@@ -2,10 +2,14 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"iter"
 	"strconv"
 	"strings"
 	"syscall"
+
+	ftpserver "github.com/fclairamb/ftpserverlib"
+	"go.uber.org/zap"
 )
 
 // replyParser cuts what the engine writes into lines. The engine usually
@@ -62,29 +66,41 @@ func parseReply(line []byte) (r reply, ok bool) {
 func (s *session) engineReply(line []byte) {
 	r, ok := parseReply(line)
 	if !ok || !r.last {
-		s.control.pass(bytes.Replace(line, []byte(" %s"), []byte(" "), strings.Count(s.inflight.verb, "STAT")))
+		s.control.pass(line)
 		return
 	}
 	if t := s.currentTransfer(); t != nil {
 		t.reply(r)
 		return
 	}
-	spec := s.server.commands[s.inflight.verb]
-	switch {
-	case spec.reword != nil:
+	if spec := s.server.commands[s.inflight.verb]; spec.reword != nil {
 		r = spec.reword(s, s.inflight, r)
-	case r.code >= 400:
-		r.text = s.explain(r)
+	} else if r.code >= 400 {
+		r = s.explain(r)
 	}
-	s.control.reply(r.code, r.text)
+	s.reply(r.code, r.text)
+	s.observe(s.inflight, s.startedAt, r.code)
 }
 
 // explain puts an error of the engine's into words for the client. The
 // engine's own may carry paths of the host and Go's way of putting things;
 // they go to the log.
-func (s *session) explain(r reply) string {
-	s.log.Debug("command failed", s.inflight.field(), codeField(r.code), causeField(r.text))
-	return explain(r.code, r.text)
+func (s *session) explain(r reply) reply {
+	s.log.Debug("command failed", zap.Int("code", r.code), zap.String("cause", r.text))
+	r.text = explain(r.code, r.text)
+	return r
+}
+
+// codeOf is the reply code for an error of the files.
+func codeOf(err error, usual int) int {
+	switch {
+	case errors.Is(err, ftpserver.ErrStorageExceeded):
+		return 552
+	case errors.Is(err, ftpserver.ErrFileNameNotAllowed):
+		return 553
+	default:
+		return usual
+	}
 }
 
 func explain(code int, cause string) string {

@@ -20,14 +20,15 @@ var ErrServerClosed = errors.New("server: closed")
 
 // Server is an FTP server. Its methods may be called concurrently.
 type Server struct {
-	opts     Options
-	log      *zap.Logger
-	commands map[string]commandSpec
-	tls      *tickets // nil: no TLS
-	dialer   *activeDialer
-	buffers  buffers
-	sessions sync.WaitGroup
-	accepts  sync.WaitGroup // loops of Serve
+	opts         Options
+	log          *zap.Logger
+	commands     map[string]commandSpec
+	siteCommands map[string]siteCommand
+	tls          *tickets // nil: no TLS
+	dialer       *activeDialer
+	buffers      buffers
+	sessions     sync.WaitGroup
+	accepts      sync.WaitGroup // loops of Serve
 
 	mu        sync.Mutex
 	closing   bool
@@ -56,15 +57,16 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts:      opts,
-		log:       opts.Logger.Named("server"),
-		commands:  commandTable(),
-		dialer:    dialer,
-		buffers:   newBuffers(),
-		listeners: make(map[net.Listener]struct{}),
-		live:      make(map[uint64]*session),
-		perIP:     make(map[netip.Addr]int),
-		perUser:   make(map[string]int),
+		opts:         opts,
+		log:          opts.Logger.Named("server"),
+		commands:     commandTable(),
+		siteCommands: siteCommands(),
+		dialer:       dialer,
+		buffers:      newBuffers(),
+		listeners:    make(map[net.Listener]struct{}),
+		live:         make(map[uint64]*session),
+		perIP:        make(map[netip.Addr]int),
+		perUser:      make(map[string]int),
 	}
 	if opts.TLS != nil {
 		s.tls = newTickets(opts.TLS)

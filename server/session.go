@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,10 +19,29 @@ import (
 
 // Why a session or a transfer ended before its time.
 var (
-	errServerClosing = errors.New("server: closing")
-	errSessionEnded  = errors.New("server: the session ended")
-	errAborted       = errors.New("server: transfer aborted by the client")
+	errServerClosing  = errors.New("server: closing")
+	errSessionEnded   = errors.New("server: the session ended")
+	errUntrustedProxy = errors.New("server: PROXY header from an address that is not trusted to send one")
+	errAborted        = errors.New("server: transfer aborted by the client")
 )
+
+// parameters are what commands have set and REIN sets back.
+type parameters struct {
+	form      form
+	epsvOnly  bool  // EPSV ALL (RFC 2428 §4)
+	restart   int64 // REST
+	renaming  bool  // RNFR was the last command
+	copyFrom  string
+	facts     facts
+	hashName  string
+	hashRange byteRange
+	umask     *os.FileMode // SITE UMASK; nil: the process's
+}
+
+// initialParameters: the default type is ASCII (RFC 959 §5.1).
+func initialParameters() parameters {
+	return parameters{form: form{ascii: true}, facts: allFacts, hashName: hashNames()[0], hashRange: wholeFile()}
+}
 
 // session is the life of one control connection.
 //
@@ -46,14 +66,19 @@ type session struct {
 
 	lines         lineReader
 	engine        ftpserver.ClientContext // of the engine, once it greets
+	greeted       bool                    // a command has come
+	host          *VirtualHost            // of HOST, or of the name in the TLS handshake; nil: none
 	user          string                  // of USER, until PASS
-	account       *driver.Account         // nil: not logged in
 	failedLogins  int
 	protectedData bool // PROT P (RFC 2228 §3)
 	bufferSizeSet bool // PBSZ
-	epsvOnly      bool // EPSV ALL (RFC 2428 §4)
 	inflight      command
+	startedAt     time.Time // when inflight came
+	lastCode      int       // of the last reply outside transfers
 	setup         *dataSetup
+	account       *driver.Account // nil: not logged in
+	files         *sessionFS      // of the account
+	parameters
 
 	resumes atomic.Bool // the client resumes its TLS session on data connections
 
@@ -63,13 +88,15 @@ type session struct {
 	reading   bool      // waiting for the client's next command
 	idleSince time.Time
 	draining  bool
+
+	idleTimeout time.Duration // SITE IDLE; set by the reading goroutine, under mu
 }
 
 func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	session := &session{
 		server: s, id: id, spec: spec, started: time.Now(), ctx: ctx, cancel: cancel,
-		log: s.log, protectedData: spec.ImplicitTLS,
+		log: s.log, protectedData: spec.ImplicitTLS, idleTimeout: s.opts.Limits.IdleTimeout, parameters: initialParameters(),
 	}
 	session.control = newControl(session, conn)
 	return session
@@ -148,7 +175,7 @@ func (s *session) end() {
 func (s *session) logOut() {
 	if s.account != nil {
 		s.server.leaveUser(s.account.Name)
-		s.account = nil
+		s.account, s.files = nil, nil
 		s.log = s.baseLog
 	}
 }
@@ -161,11 +188,17 @@ func (s *session) next() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if line := s.handle(cmd); line != "" {
-			return line, nil
-		}
+		started := time.Now()
+		line := s.handle(cmd)
 		if s.ctx.Err() != nil {
 			return "", io.EOF
+		}
+		if line != "" {
+			s.startedAt = started
+			return line, nil
+		}
+		if t := s.currentTransfer(); t == nil || s.server.commands[cmd.verb].immediate {
+			s.observe(cmd, started, s.lastCode)
 		}
 	}
 }
@@ -198,10 +231,10 @@ func (s *session) receive() (command, error) {
 				return cmd, nil
 			}
 		case errors.Is(err, errLineTooLong):
-			s.control.reply(500, "Line too long: 4094 bytes at the most.")
+			s.reply(500, "Line too long: 4094 bytes at the most.")
 		case isTimeout(err):
 			if s.isIdle() {
-				s.control.reply(421, "No command came in time; closing control connection.")
+				s.reply(421, "No command came in time; closing control connection.")
 				s.log.Info("session timed out", zap.Bool("logged_in", s.account != nil))
 				return command{}, io.EOF
 			}
@@ -244,7 +277,7 @@ func (s *session) commandDeadlineLocked() time.Time {
 	case s.account == nil:
 		return deadline(s.started, limits.LoginTimeout)
 	default:
-		return deadline(s.idleSince, limits.IdleTimeout)
+		return deadline(s.idleSince, s.idleTimeout)
 	}
 }
 
@@ -337,8 +370,12 @@ func (s *session) transferEnded() {
 	}
 }
 
-// reply sends a reply of one line.
-func (s *session) reply(code int, text string) { s.control.reply(code, text) }
+// reply sends a reply of one line. Only the goroutine that reads commands
+// calls it.
+func (s *session) reply(code int, text string) {
+	s.lastCode = code
+	s.control.reply(code, text)
+}
 
 func isTimeout(err error) bool {
 	var t net.Error

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,11 +60,21 @@ func (t *tickets) renewKeys(now time.Time) {
 
 // forControl is the configuration of a session's control connection. It
 // resumes nothing: a ticket of an earlier session would name that one.
+//
+// The callbacks below change the configuration that they belong to, which is
+// this connection's own, once the ClientHello has told what is needed.
 func (t *tickets) forControl(s *session) *tls.Config {
 	t.renewKeys(time.Now())
-	config := t.base.Clone()
+	config := t.forHost(s.tlsOptions())
 	config.WrapSession = t.wrapFor(s.id)
 	config.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) { return nil, nil }
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if host := s.server.findHost(hello.ServerName); host != nil && s.host == nil {
+			takeCertificate(config, host.TLS)
+		}
+		offerProtocol(config, hello, "ftp")
+		return nil, nil
+	}
 	return config
 }
 
@@ -73,7 +84,7 @@ func (t *tickets) forControl(s *session) *tls.Config {
 // resets the connection and loses the end of the file.
 func (t *tickets) forData(s *session, way direction) *tls.Config {
 	t.renewKeys(time.Now())
-	config := t.base.Clone()
+	config := t.forHost(s.tlsOptions())
 	config.WrapSession = t.wrapFor(s.id)
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
 		// The ticket is read before new ones are made, so this comes in time.
@@ -89,9 +100,34 @@ func (t *tickets) forData(s *session, way direction) *tls.Config {
 		if way == upload && !offersTicket(hello) {
 			config.SessionTicketsDisabled = true
 		}
+		offerProtocol(config, hello, "ftp-data")
 		return nil, nil
 	}
 	return config
+}
+
+// forHost is a copy of the configuration with what a virtual host has of its own.
+func (t *tickets) forHost(host *tls.Config) *tls.Config {
+	config := t.base.Clone()
+	takeCertificate(config, host)
+	return config
+}
+
+func takeCertificate(config, host *tls.Config) {
+	if host == nil {
+		return
+	}
+	config.Certificates, config.GetCertificate = host.Certificates, host.GetCertificate
+	config.ClientAuth, config.ClientCAs = host.ClientAuth, host.ClientCAs
+}
+
+// offerProtocol agrees to an application protocol (RFC 7301) that the client
+// names. One that names others only is let in without: refusing would help
+// nobody.
+func offerProtocol(config *tls.Config, hello *tls.ClientHelloInfo, protocol string) {
+	if slices.Contains(hello.SupportedProtos, protocol) {
+		config.NextProtos = []string{protocol}
+	}
 }
 
 func (t *tickets) wrapFor(id uint64) func(tls.ConnectionState, *tls.SessionState) ([]byte, error) {

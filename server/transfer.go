@@ -1,10 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
-	"path"
 	"strings"
 	"sync"
 	"time"
@@ -18,12 +19,17 @@ import (
 // its control connection, which Options.SessionReuse requires.
 var errNotResumed = errors.New("server: the data connection did not resume the control connection's TLS session")
 
-// transfer is a command that uses a data connection, from when the engine
-// gets it to its final reply.
+// transfer is a command that runs beside others: one that uses a data
+// connection, from when the engine gets it to its final reply, or a job.
 type transfer struct {
 	session *session
 	command command
 	path    string
+	opening string // text of the 150 reply, if not the usual one
+	isJob   bool
+	listing *listing // of LIST, NLST and MLSD
+	form    form
+	offset  int64 // of REST
 	started time.Time
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -32,30 +38,9 @@ type transfer struct {
 	mu       sync.Mutex
 	conn     *dataConn
 	mode     string
-	aborts   int  // ABOR commands to be answered after the final reply
-	underway bool // 150 is sent
-}
-
-// cmdTransfer starts a transfer. The engine reads the file and the data
-// connection on a goroutine of its own, and commands are read meanwhile.
-func (s *session) cmdTransfer(cmd command) string {
-	switch {
-	case s.server.opts.RequireTLS == TLSForData && !s.protectedData:
-		s.reply(521, "Encryption of data connections is required: send PBSZ 0 and PROT P first.")
-		return ""
-	case s.setup == nil:
-		s.reply(425, "Use EPSV, PASV, EPRT or PORT first.")
-		return ""
-	}
-	ctx, cancel := context.WithCancelCause(s.ctx)
-	t := &transfer{
-		session: s, command: cmd, path: absPath(s.engine.Path(), cmd.arg),
-		started: time.Now(), ctx: ctx, cancel: cancel, done: make(chan struct{}),
-	}
-	s.mu.Lock()
-	s.transfer = t
-	s.mu.Unlock()
-	return cmd.line()
+	refusal  *refusal // why the file could not be opened
+	aborts   int      // ABOR commands to be answered after the final reply
+	underway bool     // 150 is sent
 }
 
 // connect opens the data connection.
@@ -112,27 +97,30 @@ func (t *transfer) reply(r reply) {
 		t.mu.Lock()
 		t.underway = true
 		t.mu.Unlock()
-		t.session.reply(150, "Data connection is open, transfer starts.")
+		t.session.control.reply(150, cmp.Or(t.opening, "Data connection is open, transfer starts."))
 		return
 	}
 	cause := r.text
 	r = t.verdict(r)
-	t.session.reply(r.code, r.text)
+	t.session.control.reply(r.code, r.text)
 	t.log(r, cause)
-	t.finish()
+	t.finish(r.code)
 }
 
 // finish ends the transfer after its final reply.
-func (t *transfer) finish() {
+func (t *transfer) finish(code int) {
 	s := t.session
 	t.cancel(nil)
-	s.dropSetup() // commands that look at it are held back until transferEnded
+	if !t.isJob {
+		s.dropSetup() // commands that look at it are held back until transferEnded
+	}
+	s.observe(t.command, t.started, code)
 	s.transferEnded()
 	t.mu.Lock()
 	aborts := t.aborts
 	t.mu.Unlock()
 	for range aborts {
-		s.reply(226, "Transfer aborted.")
+		s.control.reply(226, "Transfer aborted.")
 	}
 	close(t.done)
 }
@@ -141,13 +129,15 @@ func (t *transfer) finish() {
 // just one for everything.
 func (t *transfer) verdict(r reply) reply {
 	t.mu.Lock()
-	conn, underway := t.conn, t.underway
+	conn, underway, refused := t.conn, t.underway, t.refusal
 	t.mu.Unlock()
 	var connErr error
 	if conn != nil {
 		connErr = conn.failure()
 	}
 	switch {
+	case refused != nil:
+		return refused.reply
 	case errors.Is(connErr, errNotResumed):
 		return reply{code: 522, text: "The data connection must resume the TLS session of the control connection."}
 	case t.ctx.Err() != nil && (r.code >= 400 || errors.Is(context.Cause(t.ctx), errAborted)):
@@ -178,7 +168,7 @@ func (t *transfer) log(r reply, cause string) {
 		}
 	}
 	if r.code >= 400 {
-		t.session.log.Info("transfer failed", append(fields, causeField(cause))...)
+		t.session.log.Info("transfer failed", append(fields, zap.String("cause", cause))...)
 		return
 	}
 	t.session.log.Info("transfer", fields...)
@@ -190,20 +180,14 @@ func (t *transfer) dataConn() *dataConn {
 	return t.conn
 }
 
-// cmdABOR aborts the running transfer, or gives up the data connection that
-// is settled.
-func (s *session) cmdABOR(command) string {
-	if t := s.currentTransfer(); t != nil && t.requestAbort() {
-		return ""
+// progress describes the transfer for STAT.
+func (t *transfer) progress() string {
+	switch conn := t.dataConn(); {
+	case t.isJob:
+		return t.command.verb + " is running"
+	case conn == nil:
+		return t.command.verb + " is waiting for its data connection"
+	default:
+		return fmt.Sprintf("%s is running, %d bytes so far", t.command.verb, conn.bytes())
 	}
-	s.reply(226, "No transfer is running.")
-	return ""
-}
-
-// absPath is the path that the engine will make of an argument.
-func absPath(cwd, arg string) string {
-	if strings.HasPrefix(arg, "/") {
-		return path.Clean(arg)
-	}
-	return path.Join(cwd, arg)
 }

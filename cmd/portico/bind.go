@@ -73,9 +73,21 @@ func (s *setup) bindPassive(log *zap.Logger) (*portalloc.Allocator, error) {
 	options.Logger = log
 	ports, err := portalloc.New(options)
 	if err != nil {
-		return nil, s.fault("passive.ports", "%s: %s", withoutPackage(err), bindRemedy(err, "passive.ports (--passive-ports)"))
+		return nil, s.fault("passive.ports", "%s (--passive-ports)%s", withoutPackage(err), passiveRemedy(err))
 	}
 	return ports, nil
+}
+
+// passiveRemedy adds to what portalloc suggests what only a program can know.
+func passiveRemedy(err error) string {
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return ": " + lowPortRemedy
+	case errors.Is(err, syscall.EMFILE):
+		return ": " + openFilesRemedy
+	default:
+		return ""
+	}
 }
 
 func (s *setup) newAdvertiser(log *zap.Logger) (*portalloc.Advertiser, error) {
@@ -155,9 +167,12 @@ func holder(port string) string {
 	return ""
 }
 
-const lowPortRemedy = "allow ports below 1024: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, setcap cap_net_bind_service=+ep on the binary, or sysctl net.ipv4.ip_unprivileged_port_start"
+const (
+	lowPortRemedy   = "allow ports below 1024: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, setcap cap_net_bind_service=+ep on the binary, or sysctl net.ipv4.ip_unprivileged_port_start"
+	openFilesRemedy = "raise the limit of open files (ulimit -n, LimitNOFILE= in the systemd unit), or use fewer ports"
+)
 
-// bindRemedy says what to do when a port could not be bound.
+// bindRemedy says what to do when a control port could not be bound.
 func bindRemedy(err error, setting string) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -167,7 +182,7 @@ func bindRemedy(err error, setting string) string {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "this machine has no such address (ip addr shows those it has): change " + setting
 	case errors.Is(err, syscall.EMFILE):
-		return "raise the limit of open files (ulimit -n, LimitNOFILE= in the systemd unit), or use fewer ports"
+		return openFilesRemedy
 	default:
 		return "change " + setting
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +91,7 @@ func readAnswer(terminal int, answered chan<- answer) {
 // passwordLine reads the one line that a pipe holds.
 func passwordLine(r io.Reader) (string, error) {
 	const limit = 4096
-	text, err := io.ReadAll(io.LimitReader(bufio.NewReader(r), limit))
+	text, err := io.ReadAll(io.LimitReader(r, limit))
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}

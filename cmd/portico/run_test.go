@@ -174,7 +174,7 @@ users:
   - {name: bob, password: plain, home: missing}
 tls: {certificate: missing.pem, key: missing.pem}
 `)
-	users := writeFile(t, "users.yaml", "users: [{name: alice, password: "+hashOf(t, "x")+", home: "+directory+"}]\n")
+	users := writeFile(t, "users.yaml", "users: [{name: alice, password: '"+hashOf(t, "x")+"', home: "+directory+"}]\n")
 	tests := map[string]struct {
 		args []string
 		want []string

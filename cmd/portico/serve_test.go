@@ -265,7 +265,7 @@ func TestTakenPortsStopTheStart(t *testing.T) {
 		"command line: listeners[0].address: cannot listen on 127.0.0.1:"+control,
 		"change listeners[0].address (--listen)",
 		"command line: passive.ports: bind passive port "+passive,
-		"change passive.ports (--passive-ports)")
+		"(--passive-ports)")
 	if o.stdout != "" {
 		t.Errorf("a welcome is printed:\n%s", o.stdout)
 	}

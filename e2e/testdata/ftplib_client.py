@@ -1,12 +1,13 @@
 """Drives Python's ftplib for python_test.go.
 
 Reads one JSON list per line, ["operation", argument...], and answers each with
-one JSON object, {"lines": [...]} or {"error": "..."}. The dialogue with the
-server goes to standard error. The session opens at the first operation and
-ends with standard input.
+one JSON object, {"lines": [...]} or {"error": "..."}, with the dialogue that the
+operation had with the server as "said". The session opens at the first
+operation and ends with standard input.
 """
 
 import ftplib
+import io
 import json
 import os
 import ssl
@@ -122,14 +123,14 @@ class Session:
 
 def main():
     answers = sys.stdout
-    sys.stdout = sys.stderr  # where ftplib's dialogue goes
     session = Session(*sys.argv[1:])
     for line in sys.stdin:
+        sys.stdout = io.StringIO()  # where ftplib prints its dialogue
         try:
             answer = {"lines": session.run(*json.loads(line))}
         except (ValueError, *ftplib.all_errors) as error:
             answer = {"error": "%s: %s" % (type(error).__name__, error)}
-        sys.stderr.flush()
+        answer["said"] = sys.stdout.getvalue()
         print(json.dumps(answer), file=answers, flush=True)
     session.close()
 

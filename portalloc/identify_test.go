@@ -1,0 +1,317 @@
+package portalloc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestIdentifiedSessionsShareOnePortAndAddress(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		var leases []*Lease
+		for id := Identity(1); id <= 9; id++ {
+			leases = append(leases, b.tryAs("203.0.113.1", id))
+		}
+		for id := 9; id >= 1; id-- { // in another order than they were granted
+			b.connect(leases[id-1], "203.0.113.1", fmt.Sprintf("%d is mine", id))
+		}
+		for i, l := range leases {
+			b.wantMessage(l, fmt.Sprintf("%d is mine", i+1))
+		}
+		if got := b.Snapshot().Totals.Outcomes[Connected]; got != 9 {
+			t.Errorf("%d connected; want 9", got)
+		}
+	})
+}
+
+func TestWhoMayShareWithIdentifiedLeases(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		b.tryAs("203.0.113.1", 1)
+		if _, err := b.TryAcquire(claimOf("203.0.113.1")); !errors.Is(err, ErrExhausted) {
+			t.Errorf("a claim without identity: %v; want ErrExhausted", err)
+		}
+		b.tryAs("203.0.113.1", 2)
+		b.try("203.0.113.2")
+		if _, err := b.TryAcquire(Claim{Client: claimOf("203.0.113.2").Client, Identity: 3}); !errors.Is(err, ErrExhausted) {
+			t.Errorf("an identified claim beside one without: %v; want ErrExhausted", err)
+		}
+	})
+}
+
+func TestIdentityCountsForNothingWithoutIdentify(t *testing.T) {
+	inBubble(t, Options{Ports: PortList{{7, 7}}}, func(t *testing.T, b *testbed) {
+		b.tryAs("203.0.113.1", 1)
+		if _, err := b.TryAcquire(Claim{Client: claimOf("203.0.113.1").Client, Identity: 2}); !errors.Is(err, ErrExhausted) {
+			t.Errorf("second claim: %v; want ErrExhausted", err)
+		}
+	})
+}
+
+func TestIdentifiedClaimsGatherOnOnePort(t *testing.T) {
+	opts := Options{Ports: PortList{{1, 50}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		first := b.tryAs("203.0.113.1", 1)
+		for id := Identity(2); id <= 9; id++ {
+			if l := b.tryAs("203.0.113.1", id); l.Port() != first.Port() {
+				t.Errorf("identity %d is on port %d, the first on %d; want one port, and 49 for others", id, l.Port(), first.Port())
+			}
+		}
+		for range 49 {
+			b.try("203.0.113.1")
+		}
+	})
+}
+
+func TestConnectionThatCannotBeToldApart(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	for name, test := range map[string]struct {
+		leases  int
+		hello   string
+		refused bool
+		outcome Outcome // of the first lease
+	}{
+		"no identity goes to the only lease":      {1, "0", false, Connected},
+		"a foreign identity to the only lease":    {1, "7", false, Connected},
+		"no identity is refused among several":    {2, "0", true, TLSMismatch},
+		"a foreign identity among several":        {2, "7", true, TLSMismatch},
+		"garbage is refused":                      {2, "!", true, TLSMismatch},
+		"garbage is refused even for one lease":   {1, "!", true, TLSMismatch},
+		"nothing is refused when its time is out": {1, "", true, TLSMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, opts, func(t *testing.T, b *testbed) {
+				l := b.tryAs("203.0.113.1", 1)
+				client, err := b.net.dial(7, "203.0.113.1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer client.Close()
+				if test.leases == 2 {
+					b.tryAs("203.0.113.1", 2)
+				}
+				go io.WriteString(client, test.hello)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if test.refused {
+					b.wantClosed(client)
+				} else {
+					b.wantMessage(l, test.hello)
+				}
+				if got := b.outcomes(); len(got) == 0 || got[0] != test.outcome {
+					t.Errorf("outcomes %v; want %v first", got, test.outcome)
+				}
+			})
+		})
+	}
+}
+
+// TestAcceptReturnsBeforeTheHello is lftp's way: it says who it is only when it
+// knows that its connection was accepted.
+func TestAcceptReturnsBeforeTheHello(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		one, two := b.tryAs("203.0.113.1", 1), b.tryAs("203.0.113.1", 2)
+		first := b.connect(one, "203.0.113.1", "")
+		second := b.connect(two, "203.0.113.1", "")
+		connOne, err := one.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := one.Accept(t.Context()); !errors.Is(err, ErrAccepted) {
+			t.Errorf("second Accept: %v; want ErrAccepted", err)
+		}
+		connTwo, err := two.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := connOne.RemoteAddr().String(); got != "203.0.113.1:0" {
+			t.Errorf("RemoteAddr %s; want the client's with port 0", got)
+		}
+		go io.WriteString(second, "1 is mine") // whose connection it is, nobody can tell before
+		go io.WriteString(first, "2 is mine")
+		for want, conn := range map[string]net.Conn{"1 is mine": connOne, "2 is mine": connTwo} {
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+				t.Errorf("read %q, %v; want %q", got, err, want)
+			}
+			if conn.RemoteAddr().String() != "203.0.113.1:50000" || conn.LocalAddr().String() != "192.0.2.1:7" {
+				t.Errorf("the connection is %v to %v", conn.RemoteAddr(), conn.LocalAddr())
+			}
+			if err := conn.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}
+		b.wantClosed(first)
+	})
+}
+
+func TestLazyConnectionReadsAndWritesAtOnce(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		l := b.tryAs("203.0.113.1", 1)
+		client := b.connect(l, "203.0.113.1", "")
+		conn, err := l.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		var both sync.WaitGroup
+		both.Go(func() {
+			got := make([]byte, 5)
+			if _, err := io.ReadFull(conn, got); err != nil || string(got) != "1ping" {
+				t.Errorf("read %q, %v", got, err)
+			}
+		})
+		both.Go(func() {
+			if _, err := io.WriteString(conn, "pong"); err != nil {
+				t.Errorf("write: %v", err)
+			}
+		})
+		synctest.Wait()
+		io.WriteString(client, "1ping")
+		got := make([]byte, 4)
+		if _, err := io.ReadFull(client, got); err != nil || string(got) != "pong" {
+			t.Errorf("the client read %q, %v", got, err)
+		}
+		both.Wait()
+	})
+}
+
+func TestLazyConnectionEnds(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity, AcceptTimeout: time.Minute}
+	for name, test := range map[string]struct {
+		end  func(l *Lease, conn net.Conn)
+		want error
+	}{
+		"with its own Close":            {func(_ *Lease, conn net.Conn) { conn.Close() }, net.ErrClosed},
+		"with its lease":                {func(l *Lease, _ net.Conn) { l.Close() }, ErrNotConnected},
+		"when its lease expires":        {func(*Lease, net.Conn) { time.Sleep(time.Minute) }, ErrNotConnected},
+		"with its deadline, set before": {func(_ *Lease, conn net.Conn) { time.Sleep(10 * time.Second) }, os.ErrDeadlineExceeded},
+		"with its deadline, set while it waits": {
+			func(_ *Lease, conn net.Conn) { conn.SetDeadline(time.Now()) }, os.ErrDeadlineExceeded,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, opts, func(t *testing.T, b *testbed) {
+				l := b.tryAs("203.0.113.1", 1)
+				client := b.connect(l, "203.0.113.1", "")
+				conn, err := l.Accept(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == "with its deadline, set before" {
+					conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+				}
+				failed := make(chan error, 1)
+				go func() {
+					_, err := conn.Read(make([]byte, 1))
+					failed <- err
+				}()
+				synctest.Wait()
+				test.end(l, conn)
+				if err := <-failed; !errors.Is(err, test.want) {
+					t.Errorf("Read: %v; want %v", err, test.want)
+				}
+				conn.Close()
+				if err := conn.Close(); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("second Close: %v; want net.ErrClosed", err)
+				}
+				if err := conn.SetDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("SetDeadline after Close: %v; want net.ErrClosed", err)
+				}
+				client.Close()
+			})
+		})
+	}
+}
+
+func TestDeadlinesOutliveTheWait(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		l := b.tryAs("203.0.113.1", 1)
+		client := b.connect(l, "203.0.113.1", "")
+		conn, err := l.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		go io.WriteString(client, "1")
+		start := time.Now()
+		_, err = io.ReadAll(conn)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != 5*time.Second {
+			t.Errorf("read failed with %v after %v; want the deadline of 5 s", err, time.Since(start))
+		}
+	})
+}
+
+func TestSilentConnectionsAreBounded(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		l := b.tryAs("203.0.113.1", 1)
+		for range spareCandidates + 1 {
+			b.connect(l, "203.0.113.1", "")
+		}
+		b.wantClosed(b.connect(l, "203.0.113.1", ""))
+
+		// The bound holds for the next lease, too, while they are silent.
+		l.Close()
+		next := b.tryAs("203.0.113.1", 2)
+		b.wantClosed(b.connect(next, "203.0.113.1", ""))
+		time.Sleep(31 * time.Second)
+		again := b.tryAs("203.0.113.1", 3)
+		b.connect(again, "203.0.113.1", "3 is mine")
+		b.wantMessage(again, "3 is mine")
+		if got := b.Snapshot().Totals.Refused; got != spareCandidates+3 {
+			t.Errorf("refused %d; want %d", got, spareCandidates+3)
+		}
+	})
+}
+
+func TestHelloFindsALeaseThatCameMeanwhile(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		first := b.tryAs("203.0.113.1", 1)
+		client := b.connect(first, "203.0.113.1", "")
+		first.Close()
+		if l := b.try("203.0.113.1"); l.Close() != nil { // nobody holds the port
+			t.Fatal("Close fails")
+		}
+		second := b.tryAs("203.0.113.1", 2)
+		go io.WriteString(client, "2 is mine")
+		synctest.Wait()
+		b.wantMessage(second, "2 is mine")
+	})
+}
+
+func TestLeaseWithAConnectionOnItsWayIsNotReclaimed(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity, ReclaimAfter: time.Second, Wait: time.Hour, AcceptTimeout: 20 * time.Second}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		l := b.tryAs("203.0.113.1", 1)
+		client := b.connect(l, "203.0.113.1", "")
+		w := b.wait(claimOf("203.0.113.1"))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if w.done {
+			t.Fatal("the lease was reclaimed while its connection was being told apart")
+		}
+		io.WriteString(client, "!") // not its connection after all
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !w.done || w.err != nil {
+			t.Errorf("who waited: %v; want the port once the connection was refused", w.err)
+		}
+		if got := b.outcomes(); !slices.Equal(got, []Outcome{Reclaimed}) {
+			t.Errorf("outcomes %v; want reclaimed", got)
+		}
+	})
+}

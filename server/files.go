@@ -1,0 +1,139 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	ftpserver "github.com/fclairamb/ftpserverlib"
+	"github.com/portico-ftp/portico/driver"
+)
+
+// sessionFS is what the engine sees of an account's files: the account's own,
+// with listings as files to download, and with the transfer type, the file
+// structure, REST and SITE UMASK of the session applied.
+type sessionFS struct {
+	*driver.FS
+	session *session
+}
+
+// The engine finds these by type assertion.
+var (
+	_ ftpserver.ClientDriver                        = (*sessionFS)(nil)
+	_ ftpserver.ClientDriverExtentionFileTransfer   = (*sessionFS)(nil)
+	_ ftpserver.ClientDriverExtensionFileList       = (*sessionFS)(nil)
+	_ ftpserver.ClientDriverExtensionRemoveDir      = (*sessionFS)(nil)
+	_ ftpserver.ClientDriverExtensionHasher         = (*sessionFS)(nil)
+	_ ftpserver.ClientDriverExtensionAvailableSpace = (*sessionFS)(nil)
+)
+
+// refusal is an error with the reply that fits it better than the engine's.
+type refusal struct {
+	reply
+	cause error
+}
+
+func (r *refusal) Error() string { return r.text }
+
+func (r *refusal) Unwrap() error { return r.cause }
+
+func refuse(code int, text string, cause error) error {
+	return &refusal{reply: reply{code: code, text: text, last: true}, cause: cause}
+}
+
+// GetHandle opens what the running transfer moves. The engine asks for it
+// before it opens the data connection.
+func (f *sessionFS) GetHandle(name string, flags int, _ int64) (ftpserver.FileTransfer, error) {
+	t := f.session.currentTransfer()
+	if t == nil {
+		return f.FS.GetHandle(name, flags, 0)
+	}
+	handle, err := f.open(t, name, flags)
+	if err != nil {
+		t.mu.Lock()
+		errors.As(err, &t.refusal)
+		t.mu.Unlock()
+	}
+	return handle, err
+}
+
+func (f *sessionFS) open(t *transfer, name string, flags int) (ftpserver.FileTransfer, error) {
+	switch {
+	case t.listing != nil:
+		return t.listing.open(f.FS)
+	case flags == os.O_RDONLY:
+		return f.openDownload(t, name)
+	case t.command.verb == "STOU":
+		flags |= os.O_EXCL
+	}
+	return f.openUpload(t, name, flags)
+}
+
+func (f *sessionFS) openDownload(t *transfer, name string) (ftpserver.FileTransfer, error) {
+	handle, err := f.FS.GetHandle(name, os.O_RDONLY, t.offset)
+	if err != nil {
+		return nil, err
+	}
+	if t.offset > 0 {
+		if err := seekWithin(handle, t.offset); err != nil {
+			return nil, errors.Join(err, handle.Close())
+		}
+	}
+	return t.form.encode(handle), nil
+}
+
+// seekWithin starts a download where REST says (RFC 3659 §5.3).
+func seekWithin(file io.Seeker, offset int64) error {
+	end, err := file.Seek(0, io.SeekEnd)
+	if err == nil && offset > end {
+		return refuse(554, fmt.Sprintf("REST %d is beyond the end of the file.", offset), nil)
+	}
+	if err == nil {
+		_, err = file.Seek(offset, io.SeekStart)
+	}
+	return err
+}
+
+func (f *sessionFS) openUpload(t *transfer, name string, flags int) (ftpserver.FileTransfer, error) {
+	if t.offset > 0 {
+		flags &^= os.O_TRUNC
+	}
+	mask, fresh := f.session.umask, false
+	if mask != nil {
+		_, err := f.Stat(name)
+		fresh = errors.Is(err, os.ErrNotExist)
+	}
+	handle, err := f.FS.GetHandle(name, flags, t.offset)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		err = f.Chmod(name, 0o666&^*mask)
+	}
+	if err == nil && t.offset > 0 {
+		_, err = handle.Seek(t.offset, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, handle.Close())
+	}
+	return t.form.decode(handle), nil
+}
+
+// Mkdir applies SITE UMASK.
+func (f *sessionFS) Mkdir(name string, perm os.FileMode) error {
+	err := f.FS.Mkdir(name, perm)
+	if mask := f.session.umask; err == nil && mask != nil {
+		return f.Chmod(name, 0o777&^*mask)
+	}
+	return err
+}
+
+// abs is the absolute path that an argument means.
+func (s *session) abs(arg string) string {
+	if path.IsAbs(arg) {
+		return path.Clean(arg)
+	}
+	return path.Join(s.engine.Path(), arg)
+}

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"crypto/tls"
+	"strings"
+)
+
+// VirtualHost is a server of its own behind the same addresses, chosen by HOST
+// (RFC 7151) or by the name in the TLS handshake.
+type VirtualHost struct {
+	// Name is the host's domain name; case does not matter. Required.
+	Name string
+	// Auth says who may log in there. Nil: Options.Auth.
+	Auth Authenticator
+	// TLS holds the host's certificate and rules for client certificates.
+	// Nil: Options.TLS. It needs Options.TLS.
+	TLS *tls.Config
+	// Banner is the text of the greeting. Empty: Options.Banner.
+	Banner string
+}
+
+// findHost returns the virtual host of that name, nil if there is none.
+func (s *Server) findHost(name string) *VirtualHost {
+	name = strings.TrimSuffix(name, ".")
+	for i := range s.opts.Hosts {
+		if strings.EqualFold(s.opts.Hosts[i].Name, name) {
+			return &s.opts.Hosts[i]
+		}
+	}
+	return nil
+}
+
+// cmdHOST chooses a virtual host before login (RFC 7151 §3). One that TLS has
+// chosen stays: the certificate that the client has checked is that host's.
+func (s *session) cmdHOST(cmd command) string {
+	host := s.server.findHost(cmd.arg)
+	switch {
+	case s.account != nil || s.user != "":
+		s.reply(503, "HOST comes before USER.")
+	case host == nil:
+		s.reply(504, "There is no such host here.")
+	case s.control.isEncrypted() && s.host != nil && s.host != host:
+		s.reply(504, "TLS has been started for another host.")
+	default:
+		s.host = host
+		s.reply(220, s.banner())
+	}
+	return ""
+}
+
+func (s *session) banner() string {
+	if s.host != nil && s.host.Banner != "" {
+		return s.host.Banner
+	}
+	return s.server.opts.Banner
+}
+
+func (s *session) auth() Authenticator {
+	if s.host != nil && s.host.Auth != nil {
+		return s.host.Auth
+	}
+	return s.server.opts.Auth
+}
+
+// tlsOptions is what the session's host says about TLS, nil for nothing of
+// its own.
+func (s *session) tlsOptions() *tls.Config {
+	if s.host != nil {
+		return s.host.TLS
+	}
+	return nil
+}
