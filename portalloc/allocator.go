@@ -17,14 +17,26 @@ import (
 // The zero value is "none".
 type Identity uint64
 
+// Identifier tells apart the connections that claims with an identity compete
+// for. Two Identifiers are the same if they are equal, so a pointer type serves
+// best. It must be safe for concurrent use.
+type Identifier interface {
+	// Identify does what Options.Identify says.
+	Identify(net.Conn) (Identity, net.Conn, error)
+}
+
 // Claim is what a session asks of the allocator.
 type Claim struct {
 	// Client is the address of the session's control connection. Required.
 	Client netip.Addr
 	// Identity, if not 0, promises that the connection will identify itself
-	// (see Options.Identify). Such claims share a port with each other. No two
-	// pending leases may have the same identity.
+	// to the Identifier. Claims for the same peers and with the same Identifier
+	// share a port. No two pending leases of one Identifier may have the same
+	// identity.
 	Identity Identity
+	// Identifier tells the connections of such claims apart. Nil:
+	// Options.Identify.
+	Identifier Identifier
 	// Replaces is the session's earlier lease, which ends first (and with it a
 	// connection that came for it but was never taken by Accept), so that one
 	// session never holds two. It may be of another allocator. Nil or an ended
@@ -173,9 +185,7 @@ func (a *Allocator) abandon(w *waiter, err error) {
 	if errors.Is(err, ErrExhausted) {
 		a.totals.Exhausted++
 	}
-	now := time.Now()
-	a.serveFollowersLocked(now)
-	a.searchSoonLocked(now) // another one is first now
+	a.serveFollowersLocked(time.Now())
 }
 
 // Close ends every lease, refuses those who wait with ErrClosed, closes the
@@ -225,7 +235,7 @@ func (a *Allocator) normalize(claim Claim) (Claim, netip.Prefix, error) {
 		return claim, netip.Prefix{}, errors.New("portalloc: Claim.Client is no address: set it to the control connection's client")
 	}
 	claim.Client = claim.Client.Unmap().WithZone("")
-	if a.opts.Identify == nil {
+	if a.opts.Identify == nil && claim.Identifier == nil {
 		claim.Identity = 0
 	}
 	return claim, a.opts.Peer.Peers(claim.Client), nil

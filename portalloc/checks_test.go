@@ -146,11 +146,11 @@ func TestReadProc(t *testing.T) {
 		"nothing": {fstest.MapFS{}, System{}},
 		"a machine as it comes": {
 			fstest.MapFS{
-				"sys/net/ipv4/ip_local_port_range":         file("32768\t60999\n"),
-				"sys/net/ipv4/ip_local_reserved_ports":     file("\n"),
-				"sys/net/ipv4/ip_unprivileged_port_start":  file("1024\n"),
-				"self/limits":                              file(limits),
-				"self/status":                              file("Name:\tportico\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"),
+				"sys/net/ipv4/ip_local_port_range":        file("32768\t60999\n"),
+				"sys/net/ipv4/ip_local_reserved_ports":    file("\n"),
+				"sys/net/ipv4/ip_unprivileged_port_start": file("1024\n"),
+				"self/limits": file(limits),
+				"self/status": file("Name:\tportico\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"),
 				"sys/net/ipv4/ip_local_port_range.ignored": file("1\t2\n"),
 			},
 			System{EphemeralPorts: PortRange{32768, 60999}, UnprivilegedPortStart: 1024, OpenFiles: 1024},
@@ -160,8 +160,8 @@ func TestReadProc(t *testing.T) {
 				"sys/net/ipv4/ip_local_port_range":        file("1024\t65535\n"),
 				"sys/net/ipv4/ip_local_reserved_ports":    file("8080,21100-21199\n"),
 				"sys/net/ipv4/ip_unprivileged_port_start": file("0\n"),
-				"self/limits":                             file("Max open files            unlimited            unlimited            files     \n"),
-				"self/status":                             file("CapEff:\t0000000000000400\n"),
+				"self/limits": file("Max open files            unlimited            unlimited            files     \n"),
+				"self/status": file("CapEff:\t0000000000000400\n"),
 			},
 			System{
 				EphemeralPorts: PortRange{1024, 65535}, ReservedPorts: PortList{{8080, 8080}, {21100, 21199}},

@@ -27,6 +27,7 @@ type claimKey struct {
 // counts, and finds the leases that have come meanwhile.
 type sharer struct {
 	key        claimKey
+	identifier Identifier // of the leases; nil: the allocator's
 	leases     map[Identity]*Lease
 	candidates int // connections that have come and are not yet told apart
 }
@@ -57,17 +58,20 @@ func (t *claimTable) free(p *port, claim Claim, peers netip.Prefix) bool {
 		if t.single[key] != nil {
 			return false
 		}
-		if !t.shared[key].admits(claim.Identity, bits == peers.Bits()) {
+		if !t.shared[key].admits(claim, bits == peers.Bits()) {
 			return false
 		}
 	}
 	return !lengths.longerThan(peers.Bits()) || !anyWithin(p, peers)
 }
 
-// admits says whether a claim with that identity (0: none) may join. A nil
-// sharer admits everyone.
-func (s *sharer) admits(id Identity, samePeers bool) bool {
-	return s == nil || len(s.leases) == 0 || samePeers && id != 0 && s.leases[id] == nil
+// admits says whether a claim may join. A nil sharer admits everyone.
+func (s *sharer) admits(claim Claim, samePeers bool) bool {
+	if s == nil || len(s.leases) == 0 {
+		return true
+	}
+	id := claim.Identity
+	return samePeers && id != 0 && s.leases[id] == nil && s.identifier == claim.Identifier
 }
 
 // anyWithin looks for a claim narrower than peers. Only claims for networks
@@ -95,7 +99,7 @@ func (t *claimTable) blockers(p *port, claim Claim, peers netip.Prefix, buf []*L
 		if l := t.single[key]; l != nil {
 			buf = append(buf, l)
 		}
-		if s := t.shared[key]; !s.admits(claim.Identity, bits == peers.Bits()) {
+		if s := t.shared[key]; !s.admits(claim, bits == peers.Bits()) {
 			for _, l := range s.leases {
 				buf = append(buf, l)
 			}
@@ -141,6 +145,7 @@ func (t *claimTable) add(l *Lease) {
 		}
 		if len(s.leases) == 0 {
 			t.homes[l.peers] = append(t.homes[l.peers], l.port)
+			s.identifier = l.claim.Identifier
 		}
 		s.leases[l.claim.Identity] = l
 	}

@@ -19,6 +19,7 @@ type fakeNet struct {
 	mu        sync.Mutex
 	listeners map[uint16]*fakeListener
 	taken     map[uint16]bool // ports that something else holds
+	onListen  func()          // called when a port is about to be bound
 }
 
 func newFakeNet() *fakeNet {
@@ -26,6 +27,9 @@ func newFakeNet() *fakeNet {
 }
 
 func (n *fakeNet) listen(_ context.Context, port uint16) (net.Listener, error) {
+	if n.onListen != nil {
+		n.onListen()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.listeners[port] != nil || n.taken[port] {

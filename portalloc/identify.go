@@ -18,14 +18,21 @@ func (a *Allocator) addCandidateLocked(p *port, s *sharer, conn net.Conn, peer n
 	for _, l := range s.leases {
 		l.notifyLocked() // its Accept may now return
 	}
-	go a.identify(p, s, a.askLocked(conn), peer)
+	go a.identify(p, s, s.identifier, a.askLocked(conn), peer)
+}
+
+func (a *Allocator) whose(identifier Identifier, conn net.Conn) (Identity, net.Conn, error) {
+	if identifier == nil {
+		return a.opts.Identify(conn)
+	}
+	return identifier.Identify(conn)
 }
 
 // identify reads whose connection it is and hands it over.
-func (a *Allocator) identify(p *port, s *sharer, c *askedConn, peer netip.AddrPort) {
+func (a *Allocator) identify(p *port, s *sharer, by Identifier, c *askedConn, peer netip.AddrPort) {
 	defer a.running.Done()
 	c.conn.SetReadDeadline(time.Now().Add(a.opts.AcceptTimeout))
-	id, replay, err := a.opts.Identify(c.conn)
+	id, replay, err := a.whose(by, c.conn)
 	if err == nil {
 		c.conn.SetReadDeadline(time.Time{})
 	}
@@ -34,7 +41,7 @@ func (a *Allocator) identify(p *port, s *sharer, c *askedConn, peer netip.AddrPo
 	a.answeredLocked(c)
 	s.candidates--
 	var owner *Lease
-	if err == nil {
+	if err == nil && by == s.identifier { // the leases may have changed
 		owner = s.owner(id)
 	}
 	a.claims.tidy(s)

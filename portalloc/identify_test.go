@@ -157,33 +157,39 @@ func TestAcceptReturnsBeforeTheHello(t *testing.T) {
 func TestLazyConnectionReadsAndWritesAtOnce(t *testing.T) {
 	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
 	inBubble(t, opts, func(t *testing.T, b *testbed) {
-		l := b.tryAs("203.0.113.1", 1)
-		client := b.connect(l, "203.0.113.1", "")
-		conn, err := l.Accept(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		for range 200 { // both wait for the connection, and either may get it first
+			b.readAndWriteLazily(t)
 		}
-		defer conn.Close()
-		var both sync.WaitGroup
-		both.Go(func() {
-			got := make([]byte, 5)
-			if _, err := io.ReadFull(conn, got); err != nil || string(got) != "1ping" {
-				t.Errorf("read %q, %v", got, err)
-			}
-		})
-		both.Go(func() {
-			if _, err := io.WriteString(conn, "pong"); err != nil {
-				t.Errorf("write: %v", err)
-			}
-		})
-		synctest.Wait()
-		io.WriteString(client, "1ping")
-		got := make([]byte, 4)
-		if _, err := io.ReadFull(client, got); err != nil || string(got) != "pong" {
-			t.Errorf("the client read %q, %v", got, err)
-		}
-		both.Wait()
 	})
+}
+
+func (b *testbed) readAndWriteLazily(t *testing.T) {
+	l := b.tryAs("203.0.113.1", 1)
+	client := b.connect(l, "203.0.113.1", "")
+	conn, err := l.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var both sync.WaitGroup
+	both.Go(func() {
+		got := make([]byte, 5)
+		if _, err := io.ReadFull(conn, got); err != nil || string(got) != "1ping" {
+			t.Errorf("read %q, %v", got, err)
+		}
+	})
+	both.Go(func() {
+		if _, err := io.WriteString(conn, "pong"); err != nil {
+			t.Errorf("write: %v", err)
+		}
+	})
+	synctest.Wait()
+	io.WriteString(client, "1ping")
+	got := make([]byte, 4)
+	if _, err := io.ReadFull(client, got); err != nil || string(got) != "pong" {
+		t.Errorf("the client read %q, %v", got, err)
+	}
+	both.Wait()
 }
 
 func TestLazyConnectionEnds(t *testing.T) {
@@ -281,11 +287,10 @@ func TestHelloFindsALeaseThatCameMeanwhile(t *testing.T) {
 	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
 	inBubble(t, opts, func(t *testing.T, b *testbed) {
 		first := b.tryAs("203.0.113.1", 1)
+		b.try("198.51.100.1") // the port is in use all the time
 		client := b.connect(first, "203.0.113.1", "")
 		first.Close()
-		if l := b.try("203.0.113.1"); l.Close() != nil { // nobody holds the port
-			t.Fatal("Close fails")
-		}
+		b.try("203.0.113.1").Close() // nobody else of the address holds it
 		second := b.tryAs("203.0.113.1", 2)
 		go io.WriteString(client, "2 is mine")
 		synctest.Wait()
@@ -312,6 +317,40 @@ func TestLeaseWithAConnectionOnItsWayIsNotReclaimed(t *testing.T) {
 		}
 		if got := b.outcomes(); !slices.Equal(got, []Outcome{Reclaimed}) {
 			t.Errorf("outcomes %v; want reclaimed", got)
+		}
+	})
+}
+
+func TestWhoFollowsALeaseWithAConnectionOnItsWayIsReclaimed(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity, ReclaimAfter: time.Second, Wait: time.Hour, AcceptTimeout: 20 * time.Second}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		l := b.tryAs("203.0.113.1", 1)
+		client := b.connect(l, "203.0.113.1", "")
+		first, second := b.wait(claimOf("203.0.113.1")), b.wait(claimOf("203.0.113.1"))
+		time.Sleep(10 * time.Second) // nothing is there to reclaim
+		io.WriteString(client, "1")
+		synctest.Wait()
+		if !first.done || first.err != nil {
+			t.Fatalf("the first: %v; want the port when the connection was told apart", first.err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if !second.done || second.err != nil {
+			t.Errorf("the second: %v; want the port that the first has not used", second.err)
+		}
+	})
+}
+
+func TestNothingIsLeftOfALeaseWhoseConnectionGoesAfterIt(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		l := b.tryAs("203.0.113.1", 1)
+		client := b.connect(l, "203.0.113.1", "")
+		l.Close()
+		client.Close()
+		synctest.Wait()
+		if n := len(b.claims.shared) + len(b.claims.homes) + len(b.asked); n != 0 {
+			t.Errorf("%d entries are left: %v, %v, %v", n, b.claims.shared, b.claims.homes, b.asked)
 		}
 	})
 }

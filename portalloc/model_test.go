@@ -543,4 +543,11 @@ func (m *model) finish() {
 	if bound := m.b.net.bound(); bound.Len() > 0 {
 		m.fail("ports %v are bound after Close", bound)
 	}
+	t := &m.b.claims
+	if n := len(t.single) + len(t.shared) + len(t.homes) + len(t.lengths[0].inUse) + len(t.lengths[1].inUse); n > 0 {
+		m.fail("claims are left after Close: %+v", t)
+	}
+	if len(m.b.asked)+len(m.b.retired)+len(m.b.queue.groups)+m.b.queue.wide+m.b.queue.identified > 0 {
+		m.fail("something is left after Close: %v asked, %v retired, queue %+v", m.b.asked, m.b.retired, m.b.queue)
+	}
 }

@@ -47,8 +47,8 @@ type Options struct {
 	// with an identity compete for. An error closes the connection. An identity
 	// of 0 is "cannot tell". Such a connection, or one of an identity that no
 	// lease here has, goes to the only lease there is, for the layer above to
-	// judge; it is closed if there are several. Nil: claims may have no
-	// identity.
+	// judge; it is closed if there are several. It serves the claims that have
+	// no Identifier of their own. Nil: those have no identity.
 	Identify func(net.Conn) (Identity, net.Conn, error)
 
 	// Proxies are the networks of load balancers in front of the ports. Every

@@ -21,6 +21,7 @@ type port struct {
 	advertised uint16
 	accepting  bool      // acceptLoop runs
 	closed     bool      // for good
+	wanted     bool      // a Resize is about to bring it back: not to be closed
 	retryBind  time.Time // when a port that could not be bound may be tried again
 	leases     []*Lease  // pending, in no order
 	strays     uint64    // connections that nobody expected

@@ -28,9 +28,6 @@ func (a *Allocator) Resize(ports, advertised PortList) error {
 		for _, p := range plan.fresh {
 			p.close()
 		}
-		for _, p := range plan.revived {
-			p.close()
-		}
 		return ErrClosed
 	}
 	a.adoptLocked(plan)
@@ -43,7 +40,7 @@ type resizePlan struct {
 	ports      []*port  // all that are to be
 	advertised []uint16 // theirs, in the same order
 	fresh      []*port  // those of them that are new, to be bound
-	revived    []*port  // those of them that had been retired
+	wanted     []*port  // those of them that are retired
 }
 
 // planResize works out what to do, and keeps retired ports that are to come
@@ -74,8 +71,8 @@ func (a *Allocator) planResize(ports, advertised PortList) (resizePlan, error) {
 			plan.fresh = append(plan.fresh, p)
 			old = p
 		} else if _, retired := a.retired[old]; retired {
-			delete(a.retired, old)
-			plan.revived = append(plan.revived, old)
+			old.wanted = true
+			plan.wanted = append(plan.wanted, old)
 		}
 		plan.ports = append(plan.ports, old)
 	}
@@ -84,8 +81,8 @@ func (a *Allocator) planResize(ports, advertised PortList) (resizePlan, error) {
 
 // giveUpLocked undoes what planResize did.
 func (a *Allocator) giveUpLocked(plan resizePlan) {
-	for _, p := range plan.revived {
-		a.retired[p] = struct{}{}
+	for _, p := range plan.wanted {
+		p.wanted = false
 		a.closeIfUnusedLocked(p)
 	}
 }
@@ -98,7 +95,7 @@ func (a *Allocator) adoptLocked(plan resizePlan) {
 	}
 	for i, p := range plan.ports {
 		delete(a.retired, p)
-		p.advertised = plan.advertised[i]
+		p.advertised, p.wanted = plan.advertised[i], false
 		a.startAcceptingLocked(p)
 	}
 	for p := range a.retired {
@@ -114,7 +111,7 @@ func (a *Allocator) adoptLocked(plan resizePlan) {
 }
 
 func (a *Allocator) closeIfUnusedLocked(p *port) {
-	if len(p.leases) == 0 {
+	if len(p.leases) == 0 && !p.wanted {
 		delete(a.retired, p)
 		a.reach.forget(p)
 		p.close()

@@ -69,6 +69,54 @@ func TestResizeBringsARetiredPortBack(t *testing.T) {
 	})
 }
 
+// TestLeaseEndsWhileItsPortComesBack ends the last lease of a retired port in
+// the middle of the Resize that wants the port again.
+func TestLeaseEndsWhileItsPortComesBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		fails bool
+		bound string
+	}{
+		"the port stays when the Resize succeeds": {false, "1,3"},
+		"the port is closed when it fails":        {true, "2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Options{Ports: PortList{{1, 1}}}, func(t *testing.T, b *testbed) {
+				l := b.try("203.0.113.1")
+				if err := b.Resize(PortList{{2, 2}}, nil); err != nil {
+					t.Fatal(err)
+				}
+				b.net.taken[3] = test.fails
+				b.net.onListen = func() { l.Close() }
+				if err := b.Resize(PortList{{1, 1}, {3, 3}}, nil); (err != nil) != test.fails {
+					t.Errorf("Resize: %v; want an error: %v", err, test.fails)
+				}
+				if got := b.net.bound().String(); got != test.bound {
+					t.Errorf("bound %s; want %s", got, test.bound)
+				}
+			})
+		})
+	}
+}
+
+func TestCloseDuringAResize(t *testing.T) {
+	inBubble(t, Options{Ports: PortList{{1, 2}}}, func(t *testing.T, b *testbed) {
+		b.untilPort("203.0.113.1", func(port uint16) bool { return port == 1 })
+		if err := b.Resize(PortList{{2, 2}}, nil); err != nil { // port 1 retires
+			t.Fatal(err)
+		}
+		b.net.onListen = func() {
+			b.net.onListen = nil
+			b.Close()
+		}
+		if err := b.Resize(PortList{{1, 4}}, nil); !errors.Is(err, ErrClosed) {
+			t.Errorf("Resize: %v; want ErrClosed", err)
+		}
+		if bound := b.net.bound(); bound.Len() > 0 {
+			t.Errorf("ports %v are bound after Close", bound)
+		}
+	})
+}
+
 func TestResizeThatFailsChangesNothing(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 3}}, AdvertisedPorts: PortList{{11, 13}}}, func(t *testing.T, b *testbed) {
 		for len(b.age.leases()) < 3 {
@@ -151,6 +199,11 @@ func TestPortOfALargeRangeThatIsTaken(t *testing.T) {
 		}
 		if len(resting) != bindAttempts {
 			t.Errorf("%d ports were tried in vain; want %d", len(resting), bindAttempts)
+		}
+		for _, p := range b.ports {
+			if slices.Contains(resting, p.listen) && b.isFreeLocked(p, Claim{}, claimPeers("203.0.113.1"), time.Now()) {
+				t.Errorf("port %d is tried again at once", p.listen)
+			}
 		}
 		time.Sleep(bindRetry)
 		for _, p := range b.ports {

@@ -93,7 +93,10 @@ func (s *session) acquireLease() *portalloc.Lease {
 		s.reply(502, "Passive mode is off.")
 		return nil
 	}
-	claim := portalloc.Claim{Client: s.client.Addr(), Identity: s.dataIdentity()}
+	claim := portalloc.Claim{Client: s.client.Addr()}
+	if claim.Identity = s.dataIdentity(); claim.Identity != 0 {
+		claim.Identifier = s.server.tls
+	}
 	if s.setup != nil {
 		claim.Replaces = s.setup.lease
 	}

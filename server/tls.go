@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"sync"
@@ -197,9 +196,10 @@ func (s *session) dataIdentity() portalloc.Identity {
 // errPeeked stops a handshake that was only begun to read the ClientHello.
 var errPeeked = errors.New("server: ClientHello read")
 
-// identify reads the ClientHello of a data connection and says whose ticket
-// it offers, 0 if none's. The connection it returns starts from the beginning.
-func (t *tickets) identify(conn net.Conn) (portalloc.Identity, net.Conn, error) {
+// Identify implements portalloc.Identifier: it reads the ClientHello of a data
+// connection and says whose ticket it offers, 0 if none's. The connection it
+// returns starts from the beginning.
+func (t *tickets) Identify(conn net.Conn) (portalloc.Identity, net.Conn, error) {
 	var owner uint64
 	config := t.base.Clone()
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
@@ -257,4 +257,7 @@ func (c *peekedConn) SetLinger(sec int) error {
 	return nil
 }
 
-var _ io.ReadWriteCloser = (*peekedConn)(nil)
+var (
+	_ portalloc.Identifier = (*tickets)(nil)
+	_ net.Conn             = (*peekedConn)(nil)
+)

@@ -110,10 +110,10 @@ func (t *transfer) reply(r reply) {
 // finish ends the transfer after its final reply.
 func (t *transfer) finish(code int) {
 	s := t.session
-	t.cancel(nil)
-	if !t.isJob {
+	if t.usedSetup() {
 		s.dropSetup() // commands that look at it are held back until transferEnded
 	}
+	t.cancel(nil)
 	s.observe(t.command, t.started, code)
 	s.transferEnded()
 	t.mu.Lock()
@@ -123,6 +123,15 @@ func (t *transfer) finish(code int) {
 		s.control.reply(226, "Transfer aborted.")
 	}
 	close(t.done)
+}
+
+// usedSetup says whether the data connection that was settled is used up. It is
+// not if the file could not be opened: closing a connection that the client may
+// have made already would look like a fault to it before it has read the reply.
+func (t *transfer) usedSetup() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mode != "" || (!t.isJob && t.ctx.Err() != nil)
 }
 
 // verdict finds the code that fits what has happened: the engine often has

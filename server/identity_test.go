@@ -1,0 +1,262 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/afero"
+
+	"github.com/portico-ftp/portico/portalloc"
+	"github.com/portico-ftp/portico/server"
+)
+
+// protect starts TLS on the control and data connections of a client that
+// keeps its session tickets for both.
+func (c *client) protect(change func(*tls.Config)) {
+	c.t.Helper()
+	c.tls = &tls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	if change != nil {
+		change(c.tls)
+	}
+	c.cmd(234, "AUTH TLS")
+	conn := tls.Client(c.conn, c.tls)
+	if err := conn.Handshake(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.conn, c.r = conn, bufio.NewReader(conn)
+	c.cmd(200, "PBSZ 0")
+	c.cmd(200, "PROT P")
+}
+
+// download is retrieve under TLS. The handshake comes behind the 150, as some
+// clients have it.
+func (c *client) download(name string) ([]byte, *tls.ConnectionState, error) {
+	data := tls.Client(c.passive(), c.tls)
+	c.cmd(150, "RETR %s", name)
+	content, err := io.ReadAll(data)
+	state := data.ConnectionState()
+	data.Close()
+	if err == nil {
+		c.expect(226)
+	}
+	return content, &state, err
+}
+
+func tlsSite(t *testing.T, ports *portalloc.Allocator, change func(*server.Options)) *site {
+	t.Helper()
+	return startSite(t, func(o *server.Options) {
+		o.TLS, o.Ports = testCertificate(t), ports
+		if change != nil {
+			change(o)
+		}
+	})
+}
+
+// One port serves any number of FTPS clients behind one address, each of which
+// gets its own file and nobody else's.
+func TestOnePortServesManyResumingClients(t *testing.T) {
+	t.Parallel()
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			t.Parallel()
+			ports := freeAllocator(t, 1, portalloc.Options{Wait: within})
+			s := tlsSite(t, ports, nil)
+			var clients sync.WaitGroup
+			for i := range 16 {
+				content := bytes.Repeat([]byte{byte(i)}, 10_000+i)
+				afero.WriteFile(s.fs, fmt.Sprintf("/%d", i), content, 0o644)
+				clients.Go(func() {
+					c := dial(t, s.addr)
+					c.expect(220)
+					c.protect(func(config *tls.Config) { config.MaxVersion = version })
+					c.logIn()
+					c.cmd(200, "TYPE I")
+					for round := range 20 {
+						got, state, err := c.download(fmt.Sprint(i))
+						if err != nil || !bytes.Equal(got, content) {
+							t.Errorf("client %d, round %d: %d bytes and %v, want %d of its own", i, round, len(got), err, len(content))
+							return
+						}
+						if !state.DidResume {
+							t.Errorf("client %d, round %d did not resume", i, round)
+						}
+					}
+				})
+			}
+			clients.Wait()
+		})
+	}
+}
+
+// Two leases of clients of one address stand on one port at the same time.
+func TestPendingLeasesShareAPort(t *testing.T) {
+	t.Parallel()
+	ports := freeAllocator(t, 1, portalloc.Options{Wait: -1})
+	s := tlsSite(t, ports, nil)
+	afero.WriteFile(s.fs, "/a", []byte("a"), 0o644)
+	afero.WriteFile(s.fs, "/b", []byte("b"), 0o644)
+	var clients []*client
+	for range 2 {
+		c := dial(t, s.addr)
+		c.expect(220)
+		c.protect(nil)
+		c.logIn()
+		if _, _, err := c.download("a"); err != nil { // shows that it resumes
+			t.Fatal(err)
+		}
+		clients = append(clients, c)
+	}
+	var data []net.Conn
+	for _, c := range clients {
+		data = append(data, c.passive())
+	}
+	for i, c := range clients {
+		c.cmd(150, "RETR %s", string("ab"[i]))
+	}
+	for i := range data { // in the order that is hardest to guess
+		conn := tls.Client(data[1-i], clients[i].tls)
+		if got, err := io.ReadAll(conn); err != nil || string(got) != string("ab"[i]) {
+			t.Errorf("client %d got %q and %v", i, got, err)
+		}
+		clients[i].expect(226)
+	}
+}
+
+func TestSessionReuseRequired(t *testing.T) {
+	t.Parallel()
+	ports := freeAllocator(t, 1, portalloc.Options{})
+	s := tlsSite(t, ports, func(o *server.Options) { o.SessionReuse = server.SessionReuseRequired })
+	afero.WriteFile(s.fs, "/a", []byte("content"), 0o644)
+
+	resumes := dial(t, s.addr)
+	resumes.expect(220)
+	resumes.protect(nil)
+	resumes.logIn()
+	if got, _, err := resumes.download("a"); err != nil || string(got) != "content" {
+		t.Errorf("a client that resumes got %q and %v", got, err)
+	}
+
+	doesNot := dial(t, s.addr)
+	doesNot.expect(220)
+	doesNot.protect(nil)
+	doesNot.logIn()
+	for name, config := range map[string]*tls.Config{
+		"no ticket":        {InsecureSkipVerify: true},
+		"another's ticket": resumes.tls,
+	} {
+		data := tls.Client(doesNot.passive(), config)
+		doesNot.cmd(150, "RETR a")
+		if got, _ := io.ReadAll(data); len(got) > 0 {
+			t.Errorf("%s: got %q, want nothing", name, got)
+		}
+		if reply := doesNot.expect(522); !strings.Contains(reply, "resume") {
+			t.Errorf("%s: reply %q", name, reply)
+		}
+	}
+}
+
+// What is no ClientHello, or never comes, costs the others nothing.
+func TestGarbageOnASharedPort(t *testing.T) {
+	t.Parallel()
+	ports := freeAllocator(t, 1, portalloc.Options{Wait: -1})
+	s := tlsSite(t, ports, nil)
+	afero.WriteFile(s.fs, "/a", []byte("a"), 0o644)
+	c := dial(t, s.addr)
+	c.expect(220)
+	c.protect(nil)
+	c.logIn()
+	c.download("a")
+	other := dial(t, s.addr)
+	other.expect(220)
+	other.protect(nil)
+	other.logIn()
+	other.download("a")
+	other.cmd(229, "EPSV") // two leases: connections must be told apart
+
+	reply := c.cmd(229, "EPSV")
+	var port int
+	fmt.Sscanf(reply[strings.Index(reply, "(|||"):], "(|||%d|)", &port)
+	for _, garbage := range []string{
+		"", "x", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\xff\xff" + strings.Repeat("x", 70_000), "\x16\x03\x01\x00\x05\x01\x00\xff\xff\xff",
+	} {
+		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), within)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(within))
+		io.WriteString(conn, garbage)
+		if garbage == "" || garbage == "x" {
+			continue // says nothing more: the server waits for it beside the others
+		}
+		if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil {
+			t.Errorf("garbage %.20q was answered", garbage)
+		}
+	}
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), within)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := tls.Client(conn, c.tls)
+	c.cmd(150, "RETR a")
+	if got, err := io.ReadAll(data); err != nil || string(got) != "a" {
+		t.Errorf("got %q and %v", got, err)
+	}
+	c.expect(226)
+}
+
+// An upload that ends without close_notify was cut short.
+func TestTruncatedTLSUpload(t *testing.T) {
+	t.Parallel()
+	ports := freeAllocator(t, 1, portalloc.Options{})
+	s := tlsSite(t, ports, nil)
+	c := dial(t, s.addr)
+	c.expect(220)
+	c.protect(nil)
+	c.logIn()
+	for _, inOrder := range []bool{true, false} {
+		raw := c.passive()
+		data := tls.Client(raw, c.tls)
+		c.cmd(150, "STOR up")
+		io.WriteString(data, "part")
+		if inOrder {
+			data.Close()
+			c.expect(226)
+		} else {
+			raw.(*net.TCPConn).CloseWrite()
+			c.expect(426)
+		}
+	}
+}
+
+// A client that waits for a port gives up its place by its next command.
+func TestWaitingForAPortEndsWithTheNextCommand(t *testing.T) {
+	t.Parallel()
+	ports := freeAllocator(t, 1, portalloc.Options{Wait: time.Hour, ReclaimAfter: time.Hour})
+	s := startSite(t, func(o *server.Options) { o.Ports = ports })
+	holder, waiter := login(t, s.addr), login(t, s.addr)
+	holder.cmd(229, "EPSV")
+	waiter.send("EPSV\r\nNOOP")
+	waiter.expect(425)
+	waiter.expect(200)
+
+	waiter.send("EPSV")
+	eventually(t, func() bool { return ports.Snapshot().Waiting == 1 })
+	holder.cmd(226, "ABOR") // gives its port back
+	waiter.expect(229)
+	waiter.cmd(226, "ABOR")
+
+	holder.cmd(229, "EPSV")
+	waiter.send("EPSV")
+	eventually(t, func() bool { return ports.Snapshot().Waiting == 1 })
+	waiter.conn.Close()
+	eventually(t, func() bool { return ports.Snapshot().Waiting == 0 })
+}
