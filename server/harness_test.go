@@ -85,18 +85,7 @@ func startSite(t *testing.T, change func(*server.Options)) *site {
 func freeAllocator(t *testing.T, n int, opts portalloc.Options) *portalloc.Allocator {
 	t.Helper()
 	for range 100 {
-		var list portalloc.PortList
-		for range n {
-			l, err := net.Listen("tcp", ":0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			port := uint16(l.Addr().(*net.TCPAddr).Port)
-			list = append(list, portalloc.PortRange{First: port, Last: port})
-			l.Close()
-		}
-		opts.Ports = list
+		opts.Ports = freePorts(n)
 		if a, err := portalloc.New(opts); err == nil {
 			t.Cleanup(func() { a.Close() })
 			return a
@@ -104,6 +93,20 @@ func freeAllocator(t *testing.T, n int, opts portalloc.Options) *portalloc.Alloc
 	}
 	t.Fatal("no free ports found")
 	return nil
+}
+
+// freePorts are n ports that nothing held a moment ago.
+func freePorts(n int) (list portalloc.PortList) {
+	for range n {
+		l, err := net.Listen("tcp", ":0")
+		if err != nil {
+			panic(err)
+		}
+		defer l.Close() // together at the end, so that all are different
+		port := uint16(l.Addr().(*net.TCPAddr).Port)
+		list = append(list, portalloc.PortRange{First: port, Last: port})
+	}
+	return list
 }
 
 // client is a control connection under the test's control.
