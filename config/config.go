@@ -21,6 +21,9 @@ type Config struct {
 	TLS TLS `mapstructure:"tls"`
 	// Users are the accounts. Their names are unique.
 	Users []User `mapstructure:"users"`
+	// Hosts are virtual hosts (RFC 7151): servers of their own behind the same
+	// addresses. Their names are unique.
+	Hosts []Host `mapstructure:"hosts"`
 	// Limits bounds sessions and waiting times.
 	Limits Limits `mapstructure:"limits"`
 	// Sandbox confines the process: "auto" where the system can, "off" never.
@@ -49,7 +52,8 @@ type Listener struct {
 	// ImplicitTLS starts TLS before the greeting. It needs a certificate.
 	ImplicitTLS bool `mapstructure:"implicit_tls"`
 	// ProxyProtocol names the networks of load balancers whose PROXY header
-	// is believed. Empty: no PROXY protocol.
+	// is believed. Data connections from the networks of all listeners must
+	// carry one, too. Empty: no PROXY protocol.
 	ProxyProtocol []netip.Prefix `mapstructure:"proxy_protocol"`
 }
 
@@ -74,6 +78,9 @@ type Passive struct {
 	Wait time.Duration `mapstructure:"wait"`
 	// AcceptTimeout is how long a port waits for its data connection.
 	AcceptTimeout time.Duration `mapstructure:"accept_timeout"`
+	// ReclaimAfter is how long a port that still waits for its data connection
+	// is safe from being taken back while others wait for a port.
+	ReclaimAfter time.Duration `mapstructure:"reclaim_after"`
 }
 
 // Active settles active mode.
@@ -108,8 +115,14 @@ type TLS struct {
 	// refuses those that do not, "off" ignores it.
 	SessionReuse string `mapstructure:"session_reuse" oneof:"auto required off"`
 	// ClientCA is a PEM file with the authorities of client certificates.
-	// Set: a client must present one of theirs.
 	ClientCA Path `mapstructure:"client_ca"`
+	// ClientCertificates says what ClientCA is for: "required" refuses clients
+	// without a certificate of one of the authorities, "optional" those alone
+	// that present another one. It counts for the hosts as well.
+	ClientCertificates string `mapstructure:"client_certificates" oneof:"required optional"`
+	// AllowCCC lets clients take TLS off the control connection after login
+	// (RFC 4217 §6), so that a firewall can read it. Everybody else can, too.
+	AllowCCC bool `mapstructure:"allow_ccc"`
 }
 
 // Offered says whether the server has a certificate to offer.
@@ -126,6 +139,30 @@ type User struct {
 	Home Path `mapstructure:"home"`
 	// Permissions are what the user may do. Absent: everything.
 	Permissions []string `mapstructure:"permissions" oneof:"list read write delete rename mkdir"`
+	// RefusedCommands are the verbs, in upper case, that the user may not use,
+	// whatever Permissions say. This package does not know which there are.
+	RefusedCommands []string `mapstructure:"refused_commands"`
+	// Certificate is a name in a verified client certificate that lets the
+	// user in without the password. Empty: the password alone counts.
+	Certificate string `mapstructure:"certificate"`
+}
+
+// Host is a virtual host. What it leaves out, it has from the server.
+type Host struct {
+	// Name is the domain name by which clients ask for it, with HOST or in the
+	// TLS handshake. Case does not matter.
+	Name string `mapstructure:"name"`
+	// Certificate is a PEM file as TLS.Certificate is. Empty: the server's.
+	Certificate Path `mapstructure:"certificate"`
+	// Key is the PEM file with the certificate's private key.
+	Key Path `mapstructure:"key"`
+	// ClientCA is a PEM file as TLS.ClientCA is. Empty: the server's.
+	ClientCA Path `mapstructure:"client_ca"`
+	// Banner is the text of the greeting. Empty: the server's.
+	Banner string `mapstructure:"banner"`
+	// Users are the accounts that this host alone has, and its only ones.
+	// Empty: the server's.
+	Users []User `mapstructure:"users"`
 }
 
 // Limits bounds sessions and waiting times. Zero: no limit.
@@ -151,10 +188,13 @@ type Admin struct {
 	Address string `mapstructure:"address"`
 }
 
-// Log settles the log, which goes to standard error.
+// Log settles the log, which goes to standard error, and the command log.
 type Log struct {
 	// Level is the least severity that is logged.
 	Level string `mapstructure:"level" oneof:"debug info warn error"`
 	// Format is "console" for people or "json" for programs.
 	Format string `mapstructure:"format" oneof:"console json"`
+	// Commands is a file for a log of all commands, a line of JSON for each.
+	// Empty: they are in the ordinary log, at the level debug.
+	Commands Path `mapstructure:"commands"`
 }

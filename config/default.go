@@ -21,9 +21,10 @@ func Default() *Config {
 			Sharing:       portalloc.SharingAuto,
 			Wait:          5 * time.Second,
 			AcceptTimeout: 30 * time.Second,
+			ReclaimAfter:  2 * time.Second,
 		},
 		Active: Active{Enabled: true, SourcePort: SourcePortAuto},
-		TLS:    TLS{MinVersion: "1.2", Require: "none", SessionReuse: "auto"},
+		TLS:    TLS{MinVersion: "1.2", Require: "none", SessionReuse: "auto", ClientCertificates: "required"},
 		Limits: Limits{
 			LoginTimeout: 30 * time.Second,
 			IdleTimeout:  5 * time.Minute,

@@ -30,6 +30,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"passive.peer":             {"[10.0.0.0/8]", portalloc.PeerPolicy{Networks: []netip.Prefix{network}}},
 		"passive.wait":             {"1s", time.Second},
 		"passive.accept_timeout":   {"1m", time.Minute},
+		"passive.reclaim_after":    {"1s", time.Second},
 		"active.enabled":           {"false", false},
 		"active.source_port":       {"2020", SourcePort("2020")},
 		"active.foreign_address":   {"true", true},
@@ -40,9 +41,21 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"tls.require":              {"data", "data"},
 		"tls.session_reuse":        {"off", "off"},
 		"tls.client_ca":            {"ca.pem", Path("ca.pem")},
+		"tls.client_certificates":  {"optional", "optional"},
+		"tls.allow_ccc":            {"true", true},
 		"users": {
-			"[{name: alice, password: $6$x, home: /a, permissions: [list]}]",
-			[]User{{Name: "alice", Password: "$6$x", Home: "/a", Permissions: []string{"list"}}},
+			"[{name: alice, password: $6$x, home: /a, permissions: [list], refused_commands: [DELE, RMD], certificate: alice.example.org}]",
+			[]User{{
+				Name: "alice", Password: "$6$x", Home: "/a", Permissions: []string{"list"},
+				RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice.example.org",
+			}},
+		},
+		"hosts": {
+			"[{name: b.example, certificate: c.pem, key: k.pem, client_ca: ca.pem, banner: hi, users: [{name: bob, password: x, home: /b}]}]",
+			[]Host{{
+				Name: "b.example", Certificate: "c.pem", Key: "k.pem", ClientCA: "ca.pem", Banner: "hi",
+				Users: []User{{Name: "bob", Password: "x", Home: "/b"}},
+			}},
 		},
 		"limits.sessions":          {"1", 1},
 		"limits.sessions_per_ip":   {"2", 2},
@@ -54,6 +67,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"admin.address":            {":9090", ":9090"},
 		"log.level":                {"debug", "debug"},
 		"log.format":               {"json", "json"},
+		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
 		"shutdown_timeout":         {"1m", time.Minute},
 	}

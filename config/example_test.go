@@ -56,14 +56,30 @@ func wantKeys(t *testing.T, path string, node *yaml.Node, typ reflect.Type) {
 
 func TestExampleOfUsersLoads(t *testing.T) {
 	t.Parallel()
-	_, rest, found := strings.Cut(Example(), "# The accounts:\n")
-	sample, _, ended := strings.Cut(rest, "users: []")
-	if !found || !ended {
-		t.Fatal("the example has no users in a comment")
-	}
-	file := "users:\n" + strings.ReplaceAll("\n"+sample, "\n#", "\n")
-	c := mustLoad(t, LoadOptions{File: writeFile(t, "portico.yaml", file)})
-	if len(c.Users) != 1 || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 6 {
+	c := mustLoadSample(t, "# The accounts:\n", "users:")
+	if len(c.Users) != 1 || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 6 || len(c.Users[0].RefusedCommands) != 3 {
 		t.Errorf("got %+v", c.Users)
 	}
+}
+
+func TestExampleOfHostsLoads(t *testing.T) {
+	t.Parallel()
+	c := mustLoadSample(t, "# it has from the server:\n", "tls: {self_signed: true}\nhosts:")
+	if len(c.Hosts) != 1 || c.Hosts[0].Name != "ftp.example.com" || c.Hosts[0].ClientCA == "" || len(c.Hosts[0].Users) != 1 {
+		t.Errorf("got %+v", c.Hosts)
+	}
+}
+
+// mustLoadSample loads the items of a list that the example shows in a comment:
+// what stands between the title and the key. Head comes before them in the file.
+func mustLoadSample(t *testing.T, title, head string) *Config {
+	t.Helper()
+	key := head[strings.LastIndex(head, "\n")+1:]
+	_, rest, found := strings.Cut(Example(), title)
+	sample, _, ended := strings.Cut(rest, key+" []")
+	if !found || !ended {
+		t.Fatalf("the example has no %s in a comment", key)
+	}
+	file := head + "\n" + strings.ReplaceAll("\n"+sample, "\n#", "\n")
+	return mustLoad(t, LoadOptions{File: writeFile(t, "portico.yaml", file)})
 }

@@ -55,6 +55,23 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Limits.IdleTimeout = 0
 			c.Users = []User{{Name: "123", Password: "x", Home: Path(filepath.Join(home, "files"))}}
 		},
+		"hosts.yaml": func(c *Config) {
+			c.TLS.Certificate = Path(filepath.Join(home, "cert.pem"))
+			c.TLS.Key = Path(filepath.Join(home, "key.pem"))
+			c.TLS.ClientCA = Path(filepath.Join(home, "ca.pem"))
+			c.TLS.ClientCertificates = "optional"
+			c.TLS.AllowCCC = true
+			c.Passive.ReclaimAfter = time.Second
+			c.Log.Commands = Path(filepath.Join(home, "logs", "commands.log"))
+			c.Users = []User{{Name: "alice", Password: "x", Home: "/srv/alice", RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice@example.org"}}
+			c.Hosts = []Host{
+				{
+					Name: "one.example", Certificate: Path(filepath.Join(home, "one.pem")), Key: Path(filepath.Join(home, "one.key")), Banner: "One",
+					Users: []User{{Name: "alice", Password: "y", Home: Path(filepath.Join(home, "one")), Permissions: []string{"list"}, RefusedCommands: []string{"SITE"}}},
+				},
+				{Name: "Two.Example", ClientCA: Path(filepath.Join(home, "two.pem"))},
+			}
+		},
 		"all.toml": func(c *Config) {
 			c.Banner = "hello"
 			c.ShutdownTimeout = time.Minute

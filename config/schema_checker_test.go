@@ -51,7 +51,7 @@ func (s *schema) check(value any) []string {
 	var problems []string
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if s.Ref != "" {
-		problems = s.under(s.root.Defs[strings.TrimPrefix(s.Ref, "#/$defs/")]).check(value)
+		problems = s.referred().check(value)
 	}
 	if s.Enum != nil && !slices.Contains(s.Enum, value) {
 		add("%v is none of %v", value, s.Enum)
@@ -121,6 +121,10 @@ func (s *schema) checkParts(value any) []string {
 func (s *schema) under(child *schema) *schema {
 	child.root = s.root
 	return child
+}
+
+func (s *schema) referred() *schema {
+	return s.under(s.root.Defs[strings.TrimPrefix(s.Ref, "#/$defs/")])
 }
 
 func hasType(accepted, value any) bool {

@@ -19,11 +19,15 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hosts, err := os.ReadFile("testdata/good/hosts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	shown, err := Default().YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "shown": string(shown)} {
+	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "shown": string(shown)} {
 		if problems := readSchema(t).check(asJSON(t, text)); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
 		}
@@ -50,6 +54,10 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"active: {source_port: 70000}":         "matches 0 of the alternatives",
 		"active: {source_port: later}":         "matches 0 of the alternatives",
 		"users: [{permissions: [everything]}]": "is none of",
+		"users: [{refused_commands: [dele]}]":  "does not match",
+		"hosts: [{banner: hello}]":             "name is missing",
+		"hosts: [{users: [{name: a}]}]":        "password is missing",
+		"tls: {client_certificates: maybe}":    "is none of",
 	} {
 		if got := fmt.Sprint(readSchema(t).check(asJSON(t, text))); !strings.Contains(got, want) {
 			t.Errorf("%s: got %s, want %q", text, got, want)
@@ -67,6 +75,9 @@ func TestSchemaKnowsEveryKey(t *testing.T) {
 // defaults where it has any.
 func (s *schema) wantSection(t *testing.T, path string, typ reflect.Type, defaults reflect.Value) {
 	t.Helper()
+	if s.Ref != "" {
+		s = s.referred()
+	}
 	keys := keysOf(typ, path)
 	if s.AdditionalProperties == nil || *s.AdditionalProperties {
 		t.Errorf("%q allows unknown keys", path)

@@ -16,8 +16,9 @@ func TestYAMLReadsBack(t *testing.T) {
 	full.Listeners = append(full.Listeners, Listener{Address: ":2990", ImplicitTLS: true, ProxyProtocol: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	full.Passive.PublicAddress = AddressRules{{Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Address: "local"}, {Address: "::1"}}
 	full.Passive.Peer = portalloc.PeerPolicy{Any: true}
-	full.TLS.SelfSigned = true
-	full.Users = []User{{Name: "yes", Password: mask, Home: "/a b"}, {Name: "b", Password: mask, Home: "/", Permissions: []string{"list"}}}
+	full.TLS.SelfSigned, full.TLS.ClientCA, full.TLS.ClientCertificates = true, "/ca.pem", "optional"
+	full.Users = []User{{Name: "yes", Password: mask, Home: "/a b"}, {Name: "b", Password: mask, Home: "/", Permissions: []string{"list"}, RefusedCommands: []string{"DELE"}, Certificate: "b"}}
+	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
 	full.Limits.IdleTimeout = 90 * time.Minute
 	for name, want := range map[string]*Config{"default": Default(), "full": full} {
 		t.Run(name, func(t *testing.T) {
@@ -41,13 +42,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	c := Default()
 	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Home: "/a"}}
+	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Users, c.Users[0].Password)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 5 {
-		t.Errorf("got %s, want the password masked in all five", shown)
+	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 6 {
+		t.Errorf("got %s, want the password masked in all six", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

@@ -17,7 +17,8 @@ func (c *Config) Validate() error {
 	v.checkPublicAddress()
 	v.checkActive()
 	v.checkTLS()
-	v.checkUsers()
+	v.checkUsers("users", v.Users, v.knowsClientCertificates())
+	v.checkHosts()
 	v.checkLimits()
 	v.checkRest()
 	return errors.Join(v.found...)
@@ -66,10 +67,14 @@ func (v *validation) checkRest() {
 	}
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
-	if strings.ContainsFunc(v.Banner, unicode.IsControl) {
-		v.add("banner", "holds a line break or another control character: write one line of plain text")
-	}
+	v.checkBanner("banner", v.Banner)
 	v.notNegative("shutdown_timeout", v.ShutdownTimeout, "no waiting")
+}
+
+func (v *validation) checkBanner(key, banner string) {
+	if strings.ContainsFunc(banner, unicode.IsControl) {
+		v.add(key, "holds a line break or another control character: write one line of plain text")
+	}
 }
 
 func (v *validation) notNegative(key string, d time.Duration, zero string) {

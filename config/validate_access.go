@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -11,16 +12,27 @@ func (v *validation) checkTLS() {
 	v.oneOf("tls.min_version", t.MinVersion)
 	v.oneOf("tls.require", t.Require)
 	v.oneOf("tls.session_reuse", t.SessionReuse)
-	switch {
-	case t.Certificate != "" && t.SelfSigned:
+	v.oneOf("tls.client_certificates", t.ClientCertificates)
+	if t.Certificate != "" && t.SelfSigned {
 		v.add("tls.self_signed", "contradicts tls.certificate: keep one of them")
-	case t.Certificate != "" && t.Key == "":
-		v.addFrom("tls.certificate", "tls.key", "is missing: name the private key of tls.certificate")
-	case t.Certificate == "" && t.Key != "":
-		v.addFrom("tls.key", "tls.certificate", "is missing: name the certificate of tls.key")
+	} else {
+		v.checkPair("tls", t.Certificate, t.Key)
 	}
 	if !t.Offered() {
 		v.checkNothingNeedsCertificate()
+	}
+	if t.ClientCertificates == "optional" && !v.knowsClientCertificates() {
+		v.add("tls.client_certificates", "optional needs tls.client_ca: name a PEM file with the authorities whose certificates are believed")
+	}
+}
+
+// checkPair checks that a certificate has a key and a key a certificate.
+func (v *validation) checkPair(section string, certificate, key Path) {
+	switch {
+	case certificate != "" && key == "":
+		v.addFrom(section+".certificate", section+".key", "is missing: name the private key of %s.certificate", section)
+	case certificate == "" && key != "":
+		v.addFrom(section+".key", section+".certificate", "is missing: name the certificate of %s.key", section)
 	}
 }
 
@@ -35,31 +47,61 @@ func (v *validation) checkNothingNeedsCertificate() {
 	if v.TLS.ClientCA != "" {
 		v.add("tls.client_ca", "needs a certificate: %s", remedy)
 	}
+	if v.TLS.AllowCCC {
+		v.add("tls.allow_ccc", "needs a certificate: %s", remedy)
+	}
 	for i, l := range v.Listeners {
 		if l.ImplicitTLS {
 			v.add(fmt.Sprintf("listeners[%d].implicit_tls", i), "needs a certificate: %s", remedy)
 		}
 	}
+	for i, h := range v.Hosts {
+		if h.Certificate != "" {
+			v.add(fmt.Sprintf("hosts[%d].certificate", i), "needs another one for clients that name no host: %s", remedy)
+		}
+		if h.ClientCA != "" {
+			v.add(fmt.Sprintf("hosts[%d].client_ca", i), "needs a certificate: %s", remedy)
+		}
+	}
 }
 
-func (v *validation) checkUsers() {
+// knowsClientCertificates says whether there is anything to verify client
+// certificates with.
+func (v *validation) knowsClientCertificates() bool {
+	return v.TLS.ClientCA != "" || slices.ContainsFunc(v.Hosts, func(h Host) bool { return h.ClientCA != "" })
+}
+
+// checkUsers checks a list of accounts, the server's or a host's. Verified says
+// whether their client certificates can be.
+func (v *validation) checkUsers(list string, users []User, verified bool) {
 	first := map[string]int{}
-	for i, u := range v.Users {
-		key := fmt.Sprintf("users[%d]", i)
+	for i, u := range users {
+		key := fmt.Sprintf("%s[%d]", list, i)
 		v.checkName(key+".name", u.Name)
 		if j, seen := first[u.Name]; seen && u.Name != "" {
-			v.add(key+".name", "%q is also the name of users[%d]: give each user a name of its own", u.Name, j)
+			v.add(key+".name", "%q is also the name of %s[%d]: give each user a name of its own", u.Name, list, j)
 		} else {
 			first[u.Name] = i
 		}
-		if u.Password == "" {
-			v.add(key+".password", "is missing: `portico passwd` makes the hash of a password")
+		v.checkUser(key, u)
+		if u.Certificate != "" && !verified {
+			v.add(key+".certificate", "needs tls.client_ca: name a PEM file with the authorities whose certificates are believed")
 		}
-		if u.Home == "" {
-			v.add(key+".home", "is missing: name the directory that the user sees")
-		}
-		v.checkPermissions(key+".permissions", u.Permissions)
 	}
+}
+
+func (v *validation) checkUser(key string, u User) {
+	if u.Password == "" {
+		v.add(key+".password", "is missing: `portico passwd` makes the hash of a password")
+	}
+	if u.Home == "" {
+		v.add(key+".home", "is missing: name the directory that the user sees")
+	}
+	if u.Permissions != nil && len(u.Permissions) == 0 {
+		v.add(key+".permissions", "is empty, which allows nothing: name some, or leave the key out to allow everything")
+	}
+	v.checkUnique(key+".permissions", u.Permissions)
+	v.checkUnique(key+".refused_commands", u.RefusedCommands)
 }
 
 func (v *validation) checkName(key, name string) {
@@ -73,15 +115,12 @@ func (v *validation) checkName(key, name string) {
 	}
 }
 
-func (v *validation) checkPermissions(key string, permissions []string) {
-	if permissions != nil && len(permissions) == 0 {
-		v.add(key, "is empty, which allows nothing: name some, or leave the key out to allow everything")
-	}
+func (v *validation) checkUnique(key string, words []string) {
 	seen := map[string]bool{}
-	for i, p := range permissions {
-		if seen[p] {
-			v.add(fmt.Sprintf("%s[%d]", key, i), "%s is there twice", p)
+	for i, word := range words {
+		if seen[word] {
+			v.add(fmt.Sprintf("%s[%d]", key, i), "%s is there twice", word)
 		}
-		seen[p] = true
+		seen[word] = true
 	}
 }

@@ -84,6 +84,9 @@ func (v *validation) checkPassive() {
 	if p.AcceptTimeout <= 0 {
 		v.add("passive.accept_timeout", "%v leaves no time to connect: write a longer one, such as 30s", p.AcceptTimeout)
 	}
+	if p.ReclaimAfter <= 0 {
+		v.add("passive.reclaim_after", "%v leaves no time to connect: write a longer one, such as 2s", p.ReclaimAfter)
+	}
 }
 
 func (v *validation) checkPublicAddress() {

@@ -21,15 +21,16 @@ func TestValidateChecksWhatCodeCanGetWrong(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"sandbox":     {func(c *Config) { c.Sandbox = "" }, `sandbox: unknown value ""`},
-		"level":       {func(c *Config) { c.Log.Level = "loud" }, `log.level: unknown value "loud"`},
-		"format":      {func(c *Config) { c.Log.Format = "xml" }, `log.format: unknown value "xml"`},
-		"version":     {func(c *Config) { c.TLS.MinVersion = "1.0" }, `tls.min_version: unknown value "1.0"`},
-		"require":     {func(c *Config) { c.TLS.Require = "some" }, `tls.require: unknown value "some"`},
-		"reuse":       {func(c *Config) { c.TLS.SessionReuse = "some" }, `tls.session_reuse: unknown value "some"`},
-		"source port": {func(c *Config) { c.Active.SourcePort = "0" }, `active.source_port: "0" is not a source port`},
-		"port zero":   {func(c *Config) { c.Passive.Ports = portalloc.PortList{{First: 0, Last: 9}} }, "passive.ports: 0-9 is not a range"},
-		"reversed":    {func(c *Config) { c.Passive.Ports = portalloc.PortList{{First: 9, Last: 1}} }, "passive.ports: 9-1 is not a range"},
+		"sandbox":      {func(c *Config) { c.Sandbox = "" }, `sandbox: unknown value ""`},
+		"level":        {func(c *Config) { c.Log.Level = "loud" }, `log.level: unknown value "loud"`},
+		"format":       {func(c *Config) { c.Log.Format = "xml" }, `log.format: unknown value "xml"`},
+		"version":      {func(c *Config) { c.TLS.MinVersion = "1.0" }, `tls.min_version: unknown value "1.0"`},
+		"require":      {func(c *Config) { c.TLS.Require = "some" }, `tls.require: unknown value "some"`},
+		"reuse":        {func(c *Config) { c.TLS.SessionReuse = "some" }, `tls.session_reuse: unknown value "some"`},
+		"certificates": {func(c *Config) { c.TLS.ClientCertificates = "" }, `tls.client_certificates: unknown value ""`},
+		"source port":  {func(c *Config) { c.Active.SourcePort = "0" }, `active.source_port: "0" is not a source port`},
+		"port zero":    {func(c *Config) { c.Passive.Ports = portalloc.PortList{{First: 0, Last: 9}} }, "passive.ports: 0-9 is not a range"},
+		"reversed":     {func(c *Config) { c.Passive.Ports = portalloc.PortList{{First: 9, Last: 1}} }, "passive.ports: 9-1 is not a range"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,9 @@ type Account struct {
 	// slash-separated and absolute. The server adapts any afero.Fs (see NewFS)
 	// and may call it from several goroutines.
 	FS afero.Fs
+	// Operator lets the user ask for what concerns the server as a whole, such
+	// as the list of passive ports (SITE PORTS).
+	Operator bool
 	// RefusedCommands are the verbs, in upper case, that this user may not
 	// use. Nil: none.
 	RefusedCommands []string

@@ -29,6 +29,8 @@ type User struct {
 	// has a verified certificate with this common name, DNS name or e-mail
 	// address.
 	CertificateName string
+	// Operator: see Account.
+	Operator bool
 	// RefusedCommands are the verbs, in upper case, that the user may not use.
 	RefusedCommands []string
 	// Home is the directory that the user sees as "/". Required; it must exist.
@@ -67,6 +69,7 @@ type user struct {
 
 	certificateName string
 	refusedCommands []string
+	operator        bool
 }
 
 // NewUsers checks the list and copies it. The error joins all faults; each
@@ -105,7 +108,7 @@ func label(index int, entry User) string {
 func (u *Users) add(entry User) (faults []error) {
 	added := &user{
 		name: entry.Name, home: home{dir: entry.Home}, access: entry.Permissions,
-		certificateName: entry.CertificateName, refusedCommands: slices.Clone(entry.RefusedCommands),
+		certificateName: entry.CertificateName, refusedCommands: slices.Clone(entry.RefusedCommands), operator: entry.Operator,
 	}
 	check := func(err error) {
 		if err != nil {
@@ -198,7 +201,10 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
 	}
-	return &Account{Name: user.name, FS: Restrict(NewLocal(root), user.access), RefusedCommands: user.refusedCommands}, nil
+	return &Account{
+		Name: user.name, FS: Restrict(NewLocal(root), user.access),
+		RefusedCommands: user.refusedCommands, Operator: user.operator,
+	}, nil
 }
 
 // hasCertificate says whether the client has shown the user's certificate.

@@ -1,9 +1,22 @@
 // Package portalloc owns the passive ports of an FTP server and lends them to
-// its sessions, so that a small, fixed range serves everybody. A program that
-// serves one data connection on each connection to port 2121:
+// its sessions, so that a small, fixed range serves everybody. This program
+// says hello on one data connection to everyone who connects to port 2121:
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"fmt"
+//		"log"
+//		"net"
+//
+//		"github.com/portico-ftp/portico/portalloc"
+//	)
 //
 //	func main() {
-//		ports, err := portalloc.New(portalloc.Options{Ports: portalloc.PortList{{First: 21100, Last: 21199}}})
+//		ports, err := portalloc.New(portalloc.Options{
+//			Ports: portalloc.PortList{{First: 21100, Last: 21199}},
+//		})
 //		if err != nil {
 //			log.Fatal(err) // names the port, and the program that holds it
 //		}
@@ -24,16 +37,16 @@
 //	func serve(ports *portalloc.Allocator, session net.Conn) {
 //		defer session.Close()
 //		client := session.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
-//		lease, err := ports.Acquire(context.TODO(), portalloc.Claim{Client: client})
+//		lease, err := ports.Acquire(context.Background(), portalloc.Claim{Client: client})
 //		if err != nil {
-//			fmt.Fprintln(session, "425 No passive port is free.")
+//			fmt.Fprint(session, "425 No passive port is free.\r\n")
 //			return
 //		}
 //		defer lease.Close()
 //		fmt.Fprintf(session, "229 Entering Extended Passive Mode (|||%d|)\r\n", lease.AdvertisedPort())
-//		data, err := lease.Accept(context.TODO())
+//		data, err := lease.Accept(context.Background())
 //		if err != nil {
-//			fmt.Fprintln(session, "425 No data connection came.")
+//			fmt.Fprint(session, "425 No data connection came.\r\n")
 //			return
 //		}
 //		defer data.Close()
@@ -59,10 +72,10 @@
 //
 // An [Identity] lets leases of one address share a port, too. The connection
 // then shows by its first bytes whose it is, as a TLS ClientHello that resumes
-// the control connection's session does; Options.Identify reads that. Since
-// some clients show it only when their connection has been accepted, Accept may
-// return a connection that is bound to the right one at its first Read or
-// Write.
+// the control connection's session does; an [Identifier], or Options.Identify,
+// reads that. Since some clients show it only when their connection has been
+// accepted, Accept may return a connection that is bound to the right one at
+// its first Read or Write.
 //
 // The queue: when no port is free, [Allocator.Acquire] waits, first come first
 // served for each address and the addresses in turns. While others wait, a
@@ -81,7 +94,7 @@
 // It knows nothing of FTP's commands and replies, of TLS or of configuration
 // files. It limits neither sessions nor transfers, sets no deadline on the
 // connections that it hands out, and closes none of them. It does not read
-// PROXY headers or ClientHellos itself: Options.Unproxy and Options.Identify
-// do. And it cannot tell apart two clients behind one address that do not
-// identify themselves: whoever of them connects first gets the connection.
+// PROXY headers or ClientHellos itself: the caller's functions do. And it
+// cannot tell apart two clients behind one address that do not identify
+// themselves: whoever of them connects first gets the lease's transfer.
 package portalloc

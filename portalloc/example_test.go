@@ -28,7 +28,28 @@ func freePorts(n int) portalloc.PortList {
 	return list
 }
 
-// A session leases a port, tells its client, and accepts the data connection.
+// serve is the life of a session: it leases a port, tells its client, and
+// accepts the data connection.
+func serve(ports *portalloc.Allocator, session net.Conn) {
+	defer session.Close()
+	client := session.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+	lease, err := ports.Acquire(context.Background(), portalloc.Claim{Client: client})
+	if err != nil {
+		fmt.Fprint(session, "425 No passive port is free.\r\n")
+		return
+	}
+	defer lease.Close()
+	fmt.Fprintf(session, "229 Entering Extended Passive Mode (|||%d|)\r\n", lease.AdvertisedPort())
+	data, err := lease.Accept(context.Background())
+	if err != nil {
+		fmt.Fprint(session, "425 No data connection came.\r\n")
+		return
+	}
+	defer data.Close()
+	fmt.Fprintln(data, "hello")
+}
+
+// The program of the package's documentation, with a client.
 func Example() {
 	ports, err := portalloc.New(portalloc.Options{Ports: freePorts(1)})
 	if err != nil {
@@ -36,34 +57,40 @@ func Example() {
 		return
 	}
 	defer ports.Close()
-
-	client := netip.MustParseAddr("127.0.0.1") // of the control connection
-	lease, err := ports.Acquire(context.Background(), portalloc.Claim{Client: client})
+	control, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer lease.Close()
-	// Here a server replies "229 Entering Extended Passive Mode (|||port|)",
-	// with lease.AdvertisedPort(); the client connects.
+	defer control.Close()
 	go func() {
-		data, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(lease.AdvertisedPort()))))
-		if err != nil {
-			return
+		if session, err := control.Accept(); err == nil {
+			serve(ports, session)
 		}
-		defer data.Close()
-		io.WriteString(data, "the client's file")
 	}()
 
-	data, err := lease.Accept(context.Background())
+	session, err := net.Dial("tcp", control.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close()
+	var port int
+	if _, err := fmt.Fscanf(session, "229 Entering Extended Passive Mode (|||%d|)\r\n", &port); err != nil {
+		fmt.Println(err)
+		return
+	}
+	data, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer data.Close()
-	file, _ := io.ReadAll(data)
-	fmt.Printf("%s\n", file)
-	// Output: the client's file
+	greeting, err := io.ReadAll(data)
+	fmt.Printf("%s%v\n", greeting, err)
+	// Output:
+	// hello
+	// <nil>
 }
 
 // One port serves any number of clients with addresses of their own at the same

@@ -354,3 +354,67 @@ func TestNothingIsLeftOfALeaseWhoseConnectionGoesAfterIt(t *testing.T) {
 		}
 	})
 }
+
+// testIdentifier is an Identifier whose identities are offset, so that two of
+// them tell one hello apart differently.
+type testIdentifier struct{ offset Identity }
+
+func (i *testIdentifier) Identify(conn net.Conn) (Identity, net.Conn, error) {
+	id, replay, err := readIdentity(conn)
+	return id + i.offset, replay, err
+}
+
+func TestClaimsOfTwoIdentifiersDoNotShare(t *testing.T) {
+	one, two := &testIdentifier{0}, &testIdentifier{0}
+	inBubble(t, Options{Ports: PortList{{7, 7}}}, func(t *testing.T, b *testbed) {
+		client := claimOf("203.0.113.1").Client
+		if _, err := b.TryAcquire(Claim{Client: client, Identity: 1, Identifier: one}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.TryAcquire(Claim{Client: client, Identity: 2, Identifier: two}); !errors.Is(err, ErrExhausted) {
+			t.Errorf("a claim with another Identifier: %v; want ErrExhausted", err)
+		}
+		if _, err := b.TryAcquire(Claim{Client: client, Identity: 2, Identifier: one}); err != nil {
+			t.Errorf("a claim with the same Identifier: %v; want a lease", err)
+		}
+	})
+}
+
+func TestEachIdentifierIsAskedForItsOwnLeases(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		client := claimOf("203.0.113.1").Client
+		identifier := &testIdentifier{100}
+		var leases []*Lease
+		for _, id := range []Identity{101, 102} {
+			l, err := b.TryAcquire(Claim{Client: client, Identity: id, Identifier: identifier})
+			if err != nil {
+				t.Fatal(err)
+			}
+			leases = append(leases, l)
+		}
+		b.connect(leases[1], "203.0.113.1", "2 is mine")
+		b.wantMessage(leases[1], "2 is mine")
+		b.connect(leases[0], "203.0.113.1", "1 is mine")
+		b.wantMessage(leases[0], "1 is mine")
+	})
+}
+
+func TestHelloReadByAnotherIdentifierIsRefused(t *testing.T) {
+	opts := Options{Ports: PortList{{7, 7}}, Identify: readIdentity}
+	inBubble(t, opts, func(t *testing.T, b *testbed) {
+		first := b.tryAs("203.0.113.1", 1)
+		client := b.connect(first, "203.0.113.1", "")
+		first.Close()
+		claim := Claim{Client: claimOf("203.0.113.1").Client, Identity: 1, Identifier: &testIdentifier{0}}
+		second, err := b.TryAcquire(claim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go io.WriteString(client, "1")
+		synctest.Wait()
+		b.wantClosed(client)
+		b.connect(second, "203.0.113.1", "1 is mine")
+		b.wantMessage(second, "1 is mine")
+	})
+}

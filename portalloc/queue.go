@@ -68,8 +68,19 @@ func (q *queue) add(claim Claim, peers netip.Prefix, now time.Time) *waiter {
 	return w
 }
 
-// remove takes a waiter out and says whether it still was in. Its group goes
-// to the end of the turns.
+// serve takes out a waiter that has got its port, so that its group has had its
+// turn.
+func (q *queue) serve(w *waiter) {
+	g := w.group
+	q.remove(w)
+	if g.first != nil {
+		q.dropGroup(g)
+		q.pushGroup(g)
+	}
+}
+
+// remove takes a waiter out and says whether it still was in. Its group keeps
+// its turn.
 func (q *queue) remove(w *waiter) bool {
 	g := w.group
 	if g == nil {
@@ -90,11 +101,10 @@ func (q *queue) remove(w *waiter) bool {
 	if w.claim.Identity != 0 {
 		q.identified--
 	}
-	q.dropGroup(g)
 	if g.first != nil {
-		q.pushGroup(g)
 		return true
 	}
+	q.dropGroup(g)
 	delete(q.groups, g.client)
 	if !g.peers.IsSingleIP() {
 		q.wide--

@@ -143,6 +143,21 @@ func TestAddressesTakeTurns(t *testing.T) {
 	})
 }
 
+func TestGivingUpCostsTheAddressNoTurn(t *testing.T) {
+	inBubble(t, Options{Ports: PortList{{7, 7}}, Sharing: SharingExclusive}, func(t *testing.T, b *testbed) {
+		held := b.try("203.0.113.1")
+		impatient := b.wait(claimOf("203.0.113.2"))
+		first, second := b.wait(claimOf("203.0.113.2")), b.wait(claimOf("203.0.113.3"))
+		impatient.cancel()
+		synctest.Wait()
+		held.Close()
+		synctest.Wait()
+		if !first.done || second.done {
+			t.Errorf("served: %v, %v; want the address that was there first", first.done, second.done)
+		}
+	})
+}
+
 func TestReplacingGivesThePortToThoseWhoWait(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{7, 7}}}, func(t *testing.T, b *testbed) {
 		held := b.try("203.0.113.1")

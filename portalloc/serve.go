@@ -51,6 +51,6 @@ func (a *Allocator) serveFollowersLocked(now time.Time) {
 
 // handLocked gives a port to one who waited for it.
 func (a *Allocator) handLocked(w *waiter, p *port, now time.Time) {
-	a.queue.remove(w)
+	a.queue.serve(w)
 	w.finish(a.grantLocked(p, w.claim, w.peers, now, now.Sub(w.since)), nil)
 }

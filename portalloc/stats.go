@@ -81,7 +81,7 @@ func waitBounds() []time.Duration {
 type WaitHistogram [7]uint64
 
 func (h *WaitHistogram) add(waited time.Duration) {
-	if waited == 0 {
+	if waited == 0 { // nearly always
 		h[0]++
 		return
 	}

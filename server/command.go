@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,23 +14,16 @@ import (
 // which is "" if there is none (RFC 959 §4.1, §5.3). Names in arguments are
 // bytes: they need not be UTF-8.
 type command struct {
-	verb string
-	arg  string
+	verb    string
+	arg     string
+	tooLong bool // the line was longer than is read; it has no verb
 }
 
-// parseCommand reads a line. Telnet control codes in front of it (RFC 959
-// §4.1.3 has clients send IP and Synch before ABOR) are left out: no verb
-// starts with a byte of that range.
+// parseCommand reads a line.
 func parseCommand(line []byte) command {
-	for len(line) > 0 && line[0] >= telnetCodes {
-		line = line[1:]
-	}
-	verb, arg, _ := bytes.Cut(line, []byte(" "))
+	verb, arg, _ := bytes.Cut(withoutTelnet(line), []byte(" "))
 	return command{verb: strings.ToUpper(string(verb)), arg: string(arg)}
 }
-
-// telnetCodes is the lowest Telnet command code (SE, RFC 854).
-const telnetCodes = 240
 
 // line is the command as the engine reads it.
 func (c command) line() string {
@@ -37,18 +31,6 @@ func (c command) line() string {
 		return c.verb
 	}
 	return c.verb + " " + c.arg
-}
-
-// masked is the argument as logs may show it.
-func (c command) masked() string {
-	if c.verb == "PASS" || c.verb == "ACCT" {
-		return "********"
-	}
-	return c.arg
-}
-
-func (c command) fields() []zap.Field {
-	return []zap.Field{zap.String("verb", c.verb), zap.String("argument", c.masked())}
 }
 
 // commandSpec says how a verb is treated.
@@ -91,6 +73,8 @@ func (s *session) handle(cmd command) string {
 	case s.sentByProxy(cmd):
 		s.log.Warn("session refused", zap.String("reason", "a PROXY header from an address that is not trusted to send one"))
 		s.cancel(errUntrustedProxy)
+	case cmd.tooLong:
+		s.reply(500, fmt.Sprintf("Line too long: %d bytes at the most.", maxLine))
 	case !known:
 		s.reply(500, "Command not understood.")
 	case strings.ContainsAny(cmd.arg, "\r\x00"):
@@ -99,7 +83,7 @@ func (s *session) handle(cmd command) string {
 		s.reply(530, "Please log in with USER and PASS.")
 	case spec.needsArg && cmd.arg == "":
 		s.reply(501, "Syntax: "+spec.syntax)
-	case s.account != nil && slices.Contains(s.account.RefusedCommands, cmd.verb):
+	case s.isRefused(cmd.verb):
 		s.reply(550, "You may not use this command.")
 	case cmd.verb == "RNTO" && !renaming:
 		s.reply(503, "Send RNFR first.")
@@ -109,6 +93,15 @@ func (s *session) handle(cmd command) string {
 		return s.forward(cmd, cmd.line())
 	}
 	return ""
+}
+
+// isRefused says whether the account may not use a verb, by whatever name.
+func (s *session) isRefused(verb string) bool {
+	if s.account == nil {
+		return false
+	}
+	refused := s.account.RefusedCommands
+	return slices.Contains(refused, verb) || slices.Contains(refused, oldNames()[verb])
 }
 
 // sentByProxy recognizes a PROXY header (v1) where none is expected: the
@@ -135,14 +128,34 @@ type CommandEvent struct {
 	SessionID uint64
 	// User is the name of the account, empty before login.
 	User string
-	// Verb is the command in upper case, as the client sent it.
+	// Verb is the command in upper case, as the client sent it; "?" for what
+	// does not look like one.
 	Verb string
-	// Argument is what stood behind it; passwords are masked.
+	// Argument is what stood behind it. Passwords are masked, as is what stood
+	// behind an unknown verb.
 	Argument string
 	// Code is the code of the final reply, 0 if the session ended without one.
 	Code int
 	// Duration is the time from the command to its final reply.
 	Duration time.Duration
+}
+
+// shown is the command as logs may show it. What is not a command may be a
+// password with something wrong in front of it, so nothing of it is shown
+// that does not look like a verb.
+func (s *session) shown(cmd command) command {
+	const hidden = "********"
+	switch _, known := s.server.commands[cmd.verb]; {
+	case !known && !looksLikeVerb(cmd.verb):
+		return command{verb: "?", arg: hidden}
+	case (!known || cmd.verb == "PASS" || cmd.verb == "ACCT") && cmd.arg != "":
+		cmd.arg = hidden
+	}
+	return cmd
+}
+
+func looksLikeVerb(verb string) bool {
+	return len(verb) >= 3 && len(verb) <= 4 && strings.Trim(verb, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // observe reports a command that has had its final reply.
@@ -152,11 +165,12 @@ func (s *session) observe(cmd command, started time.Time, code int) {
 		return
 	}
 	duration := time.Since(started)
+	cmd = s.shown(cmd)
 	if entry != nil {
-		entry.Write(append(cmd.fields(), zap.Int("code", code), zap.Duration("duration", duration))...)
+		entry.Write(zap.String("verb", cmd.verb), zap.String("argument", cmd.arg), zap.Int("code", code), zap.Duration("duration", duration))
 	}
 	if hook != nil {
-		e := CommandEvent{SessionID: s.id, Verb: cmd.verb, Argument: cmd.masked(), Code: code, Duration: duration}
+		e := CommandEvent{SessionID: s.id, Verb: cmd.verb, Argument: cmd.arg, Code: code, Duration: duration}
 		if s.account != nil {
 			e.User = s.account.Name
 		}

@@ -85,7 +85,7 @@ func fileCommands() map[string]commandSpec {
 	for verb := range checksumVerbs() {
 		table[verb] = commandSpec{syntax: verb + " <path> [<first> <end>]", codes: []int{250, 426, 450}, run: (*session).cmdChecksum, needsArg: true}
 	}
-	for old, verb := range map[string]string{"XCWD": "CWD", "XCUP": "CDUP", "XPWD": "PWD", "XMKD": "MKD", "XRMD": "RMD"} { // RFC 775
+	for old, verb := range oldNames() {
 		spec := table[verb]
 		if spec.run == nil {
 			spec.run = func(_ *session, c command) string { return command{verb, c.arg}.line() }
@@ -93,6 +93,11 @@ func fileCommands() map[string]commandSpec {
 		table[old] = spec
 	}
 	return table
+}
+
+// oldNames are the names that some commands had in RFC 775, and their own.
+func oldNames() map[string]string {
+	return map[string]string{"XCWD": "CWD", "XCUP": "CDUP", "XPWD": "PWD", "XMKD": "MKD", "XRMD": "RMD"}
 }
 
 // informationCommands: RFC 959 §4.1.3, RFC 2389, RFC 2640.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -130,6 +131,7 @@ func (s *session) cmdREIN(command) string {
 	s.user, s.host = "", nil
 	s.parameters = initialParameters()
 	s.bufferSizeSet = false
+	s.setIdleTimeout(s.server.opts.Limits.IdleTimeout)
 	s.reply(220, s.banner())
 	if s.spec.ImplicitTLS {
 		return "" // there is no clear on this port
@@ -187,13 +189,17 @@ func (s *session) cmdAUTH(cmd command) string {
 }
 
 // cmdPBSZ: under TLS the buffer size is always 0 (RFC 4217 §8).
-func (s *session) cmdPBSZ(command) string {
-	if !s.control.isEncrypted() {
+func (s *session) cmdPBSZ(cmd command) string {
+	_, err := strconv.ParseUint(cmd.arg, 10, 32)
+	switch {
+	case !s.control.isEncrypted():
 		s.reply(503, "Send AUTH TLS first.")
-		return ""
+	case err != nil:
+		s.reply(501, "Syntax: PBSZ 0")
+	default:
+		s.bufferSizeSet = true
+		s.reply(200, "PBSZ=0")
 	}
-	s.bufferSizeSet = true
-	s.reply(200, "PBSZ=0")
 	return ""
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 func (s *session) cmdNOOP(command) string {
@@ -13,7 +15,7 @@ func (s *session) cmdNOOP(command) string {
 }
 
 func (s *session) cmdCLNT(cmd command) string {
-	s.log.Debug("client software", cmd.fields()...)
+	s.log.Debug("client software", zap.String("name", cmd.arg))
 	s.reply(200, "Noted.")
 	return ""
 }

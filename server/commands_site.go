@@ -22,6 +22,7 @@ func siteCommands() map[string]siteCommand {
 		"HELP":   {"HELP", (*session).siteHELP},
 		"IDLE":   {"IDLE [<seconds>]", (*session).siteIDLE},
 		"MKDIR":  {"MKDIR <path>", (*session).siteMKDIR},
+		"PORTS":  {"PORTS", (*session).sitePORTS},
 		"RMDIR":  {"RMDIR <path>", (*session).siteRMDIR},
 		"UMASK":  {"UMASK [<octal>]", (*session).siteUMASK},
 		"UTIME":  {"UTIME <YYYYMMDDhhmm[ss]> <path>", (*session).siteUTIME},
@@ -125,15 +126,27 @@ func (s *session) siteIDLE(_ command, arg string) {
 	if arg != "" {
 		seconds, err := strconv.ParseUint(arg, 10, 31)
 		wanted := time.Duration(seconds) * time.Second
-		if err != nil || seconds == 0 || (limit > 0 && wanted > limit) {
+		switch {
+		case err != nil || seconds == 0:
+			s.siteSyntax("IDLE")
+			return
+		case limit > 0 && wanted > limit:
 			s.reply(501, fmt.Sprintf("The idle timeout can be 1 to %d seconds.", int(limit.Seconds())))
 			return
 		}
-		s.mu.Lock()
-		s.idleTimeout = wanted
-		s.mu.Unlock()
+		s.setIdleTimeout(wanted)
+	}
+	if s.idleTimeout == 0 {
+		s.reply(200, "There is no idle timeout.")
+		return
 	}
 	s.reply(200, fmt.Sprintf("The idle timeout is %d seconds.", int(s.idleTimeout.Seconds())))
+}
+
+func (s *session) setIdleTimeout(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idleTimeout = d
 }
 
 func (s *session) siteCPFR(_ command, arg string) {
@@ -174,7 +187,12 @@ func (s *session) siteMKDIR(_ command, arg string) {
 		s.siteSyntax("MKDIR")
 		return
 	}
-	s.siteDone(257, s.files.MkdirAll(s.abs(arg), 0o777))
+	path := s.abs(arg)
+	if err := s.files.MkdirAll(path, 0o777); err != nil {
+		s.replyError(550, err)
+		return
+	}
+	s.reply(257, quoted(path)+" created.")
 }
 
 func (s *session) siteRMDIR(_ command, arg string) {
@@ -183,6 +201,19 @@ func (s *session) siteRMDIR(_ command, arg string) {
 		return
 	}
 	s.siteDone(250, s.files.RemoveAll(s.abs(arg)))
+}
+
+// sitePORTS lists the passive ports as clients see them, for an operator who
+// tests a firewall.
+func (s *session) sitePORTS(command, string) {
+	switch ports := s.server.opts.Ports; {
+	case !s.account.Operator:
+		s.reply(550, "You may not use this command.")
+	case ports == nil:
+		s.reply(504, "Passive mode is off.")
+	default:
+		s.replyLines(211, "Passive ports:", []string{ports.AdvertisedPorts().String()}, "End")
+	}
 }
 
 func (s *session) siteWHOAMI(command, string) { s.reply(200, s.account.Name) }

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,11 +18,15 @@ func (s *session) cmdTransfer(cmd command) string {
 
 // cmdSTOU stores under a name that nothing has, and tells it in the 150 reply
 // (RFC 1123 §4.1.2.9).
+//
+// RFC 959 has no argument. Clients send the name of their own file, which then
+// starts the new one's, or a directory for it to stand in.
 func (s *session) cmdSTOU(cmd command) string {
-	name := s.abs(strings.TrimSuffix(cmd.arg, "/") + "/" + "ftp-" + rand.Text())
-	if cmd.arg == "" {
-		name = s.abs("ftp-" + rand.Text())
+	name := s.abs(cmd.arg)
+	if info, err := s.files.Stat(name); cmd.arg == "" || err == nil && info.IsDir() {
+		name = path.Join(name, "ftp")
 	}
+	name += "-" + rand.Text()
 	return s.startTransfer(cmd, &transfer{path: name, opening: "FILE: " + name}, "STOR "+name)
 }
 
@@ -75,8 +81,11 @@ func (s *session) cmdREST(cmd command) string {
 // cmdALLO: space need not be reserved here (RFC 959 §4.1.3).
 func (s *session) cmdALLO(cmd command) string {
 	fields := strings.Fields(strings.ToUpper(cmd.arg))
-	_, err := strconv.ParseUint(fields0(fields), 10, 64)
-	if err != nil || (len(fields) != 1 && (len(fields) != 3 || fields[1] != "R")) {
+	if len(fields) == 3 && fields[1] == "R" {
+		fields = append(fields[:1], fields[2])
+	}
+	notNumber := func(s string) bool { _, err := strconv.ParseUint(s, 10, 64); return err != nil }
+	if len(fields) == 0 || len(fields) > 2 || slices.ContainsFunc(fields, notNumber) {
 		s.reply(501, "Syntax: ALLO <bytes> [R <bytes>]")
 		return ""
 	}
@@ -84,17 +93,10 @@ func (s *session) cmdALLO(cmd command) string {
 	return ""
 }
 
-func fields0(fields []string) string {
-	if len(fields) == 0 {
-		return ""
-	}
-	return fields[0]
-}
-
 // cmdABOR aborts the running transfer, or says that there is none. A data
 // connection that is settled but not used is given up.
-func (s *session) cmdABOR(command) string {
-	if t := s.currentTransfer(); t != nil && t.requestAbort() {
+func (s *session) cmdABOR(cmd command) string {
+	if t := s.currentTransfer(); t != nil && t.requestAbort(cmd) {
 		return ""
 	}
 	s.dropSetup()

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,7 +68,7 @@ func (c *control) Write(p []byte) (int, error) {
 func (c *control) reply(code int, text string) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.out = fmt.Appendf(c.out[:0], "%03d %s\r\n", code, text)
+	c.out = appendReply(c.out[:0], code, ' ', text)
 	c.flush()
 }
 
@@ -75,12 +77,31 @@ func (c *control) reply(code int, text string) {
 func (c *control) replyLines(code int, first string, between []string, last string) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.out = fmt.Appendf(c.out[:0], "%03d-%s\r\n", code, first)
+	c.out = appendReply(c.out[:0], code, '-', first)
 	for _, line := range between {
-		c.out = fmt.Appendf(c.out, " %s\r\n", line)
+		c.out = append(appendTelnet(append(c.out, ' '), line), '\r', '\n')
 	}
-	c.out = fmt.Appendf(c.out, "%03d %s\r\n", code, last)
+	c.out = appendReply(c.out, code, ' ', last)
 	c.flush()
+}
+
+// appendReply appends a line that carries a code. Where text has several
+// lines, all but the last are marked as such.
+func appendReply(dst []byte, code int, mark byte, text string) []byte {
+	for {
+		line, rest, more := strings.Cut(text, "\n")
+		dst = strconv.AppendInt(dst, int64(code), 10)
+		if more {
+			dst = append(dst, '-')
+		} else {
+			dst = append(dst, mark)
+		}
+		dst = append(appendTelnet(dst, strings.TrimSuffix(line, "\r")), '\r', '\n')
+		if !more {
+			return dst
+		}
+		text = rest
+	}
 }
 
 // pass sends a line of the engine's as it is.
@@ -114,13 +135,14 @@ func (c *control) startTLS(timeout time.Duration) error {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.raw.SetDeadline(time.Time{})
-	if host := s.server.findHost(conn.ConnectionState().ServerName); host != nil {
-		s.host = host
+	if s.host == nil { // a host that HOST has chosen has shown its certificate
+		s.host = s.server.findHost(conn.ConnectionState().ServerName)
 	}
 	c.writing.Lock()
 	c.conn, c.tls, c.records = conn, conn, records
 	c.writing.Unlock()
 	s.lines.reset(conn)
+	s.forgetHeld()
 	return nil
 }
 
@@ -139,6 +161,7 @@ func (c *control) stopTLS(timeout time.Duration) error {
 	c.conn, c.tls = c.raw, nil
 	c.writing.Unlock()
 	c.session.lines.reset(c.records.clear())
+	c.session.forgetHeld()
 	c.records = nil
 	return nil
 }

@@ -84,11 +84,11 @@ func (f *sessionFS) openDownload(t *transfer, name string) (ftpserver.FileTransf
 	return t.form.encode(handle), nil
 }
 
-// seekWithin starts a download where REST says (RFC 3659 §5.3).
+// seekWithin starts a transfer where REST says (RFC 3659 §5.3).
 func seekWithin(file io.Seeker, offset int64) error {
 	end, err := file.Seek(0, io.SeekEnd)
 	if err == nil && offset > end {
-		return refuse(554, fmt.Sprintf("REST %d is beyond the end of the file.", offset), nil)
+		return refuseOffset(offset)
 	}
 	if err == nil {
 		_, err = file.Seek(offset, io.SeekStart)
@@ -96,24 +96,35 @@ func seekWithin(file io.Seeker, offset int64) error {
 	return err
 }
 
+func refuseOffset(offset int64) error {
+	return refuse(554, fmt.Sprintf("REST %d is beyond the end of the file.", offset), nil)
+}
+
 func (f *sessionFS) openUpload(t *transfer, name string, flags int) (ftpserver.FileTransfer, error) {
-	if t.offset > 0 {
-		flags &^= os.O_TRUNC
+	offset := t.offset
+	if flags&os.O_APPEND != 0 {
+		offset = 0 // APPE knows its place
 	}
 	mask, fresh := f.session.umask, false
-	if mask != nil {
+	if mask != nil || offset > 0 {
 		_, err := f.Stat(name)
 		fresh = errors.Is(err, os.ErrNotExist)
 	}
-	handle, err := f.FS.GetHandle(name, flags, t.offset)
+	switch {
+	case offset > 0 && fresh:
+		return nil, refuseOffset(offset)
+	case offset > 0:
+		flags &^= os.O_TRUNC
+	}
+	handle, err := f.FS.GetHandle(name, flags, offset)
 	if err != nil {
 		return nil, err
 	}
 	if fresh {
 		err = f.Chmod(name, 0o666&^*mask)
 	}
-	if err == nil && t.offset > 0 {
-		_, err = handle.Seek(t.offset, io.SeekStart)
+	if err == nil && offset > 0 {
+		err = seekWithin(handle, offset)
 	}
 	if err != nil {
 		return nil, errors.Join(err, handle.Close())

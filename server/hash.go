@@ -108,6 +108,9 @@ func (s *session) cmdHASH(cmd command) string {
 // followed by the first byte and by the one behind the last.
 func (s *session) cmdChecksum(cmd command) string {
 	name, part, ok := parseChecksumArgs(cmd.arg)
+	if _, err := s.files.Stat(s.abs(cmd.arg)); err == nil {
+		name, part, ok = cmd.arg, wholeFile(), true // numbers at its end are the name's
+	}
 	if !ok {
 		s.reply(501, "Syntax: "+cmd.verb+" <path> [<first> <end>]")
 		return ""

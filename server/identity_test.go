@@ -161,6 +161,9 @@ func TestSessionReuseRequired(t *testing.T) {
 			t.Errorf("%s: reply %q", name, reply)
 		}
 	}
+	if n := s.Statistics().NotResumed; n != 2 {
+		t.Errorf("%d data connections counted as not resumed, want 2", n)
+	}
 }
 
 // What is no ClientHello, or never comes, costs the others nothing.

@@ -65,9 +65,12 @@ func parseReply(line []byte) (r reply, ok bool) {
 // of our own where the engine's tell too much or too little.
 func (s *session) engineReply(line []byte) {
 	r, ok := parseReply(line)
-	if !ok || !r.last {
-		s.control.pass(line)
+	switch {
+	case s.inflight.verb == "":
+		s.control.pass(line) // the greeting, which may have several lines
 		return
+	case !ok || !r.last:
+		return // of an error in several lines, which the client is not to see
 	}
 	if t := s.currentTransfer(); t != nil {
 		t.reply(r)
@@ -78,7 +81,7 @@ func (s *session) engineReply(line []byte) {
 	} else if r.code >= 400 {
 		r = s.explain(r)
 	}
-	s.reply(r.code, r.text)
+	s.control.reply(r.code, r.text)
 	s.observe(s.inflight, s.startedAt, r.code)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,6 +30,7 @@ type Server struct {
 	buffers      buffers
 	sessions     sync.WaitGroup
 	accepts      sync.WaitGroup // loops of Serve
+	notResumed   atomic.Uint64
 
 	mu        sync.Mutex
 	closing   bool
@@ -333,18 +335,21 @@ func (s *Server) liveSessions() []*session {
 	return sessions
 }
 
-// Statistics is a count of what the server holds now.
+// Statistics counts what the server holds now, and what it has refused.
 type Statistics struct {
 	// Sessions is the number of control connections.
 	Sessions int
 	// Transfers is the number of sessions with a running transfer.
 	Transfers int
+	// NotResumed counts the data connections refused because they did not
+	// resume their control connection's TLS session (SessionReuseRequired).
+	NotResumed uint64
 }
 
 // Statistics counts sessions and transfers.
 func (s *Server) Statistics() Statistics {
 	sessions := s.liveSessions()
-	stats := Statistics{Sessions: len(sessions)}
+	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load()}
 	for _, session := range sessions {
 		if session.currentTransfer() != nil {
 			stats.Transfers++

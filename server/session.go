@@ -89,6 +89,8 @@ type session struct {
 	idleSince time.Time
 	draining  bool
 
+	loginSince time.Time // when the client had to begin to log in
+
 	idleTimeout time.Duration // SITE IDLE; set by the reading goroutine, under mu
 }
 
@@ -143,7 +145,7 @@ func (s *session) prepare() error {
 		}
 	}
 	s.lines.reset(s.control.conn)
-	s.idleSince = time.Now()
+	s.idleSince, s.loginSince = time.Now(), s.started
 	return nil
 }
 
@@ -177,6 +179,7 @@ func (s *session) logOut() {
 		s.server.leaveUser(s.account.Name)
 		s.account, s.files = nil, nil
 		s.log = s.baseLog
+		s.loginSince = time.Now()
 	}
 }
 
@@ -189,16 +192,17 @@ func (s *session) next() (string, error) {
 			return "", err
 		}
 		started := time.Now()
+		s.lastCode = 0
 		line := s.handle(cmd)
+		if s.lastCode != 0 { // 0: the engine or the transfer answers
+			s.observe(cmd, started, s.lastCode)
+		}
 		if s.ctx.Err() != nil {
 			return "", io.EOF
 		}
 		if line != "" {
 			s.startedAt = started
 			return line, nil
-		}
-		if t := s.currentTransfer(); t == nil || s.server.commands[cmd.verb].immediate {
-			s.observe(cmd, started, s.lastCode)
 		}
 	}
 }
@@ -225,13 +229,14 @@ func (s *session) receive() (command, error) {
 		s.reading = false
 		s.mu.Unlock()
 		switch {
-		case err == nil:
-			cmd := parseCommand(line)
+		case err == nil || errors.Is(err, errLineTooLong):
+			cmd := command{tooLong: true}
+			if err == nil {
+				cmd = parseCommand(line)
+			}
 			if !s.hold(cmd) {
 				return cmd, nil
 			}
-		case errors.Is(err, errLineTooLong):
-			s.reply(500, "Line too long: 4094 bytes at the most.")
 		case isTimeout(err):
 			if s.isIdle() {
 				s.reply(421, "No command came in time; closing control connection.")
@@ -275,7 +280,7 @@ func (s *session) commandDeadlineLocked() time.Time {
 	case s.transfer != nil:
 		return time.Time{}
 	case s.account == nil:
-		return deadline(s.started, limits.LoginTimeout)
+		return deadline(s.loginSince, limits.LoginTimeout)
 	default:
 		return deadline(s.idleSince, s.idleTimeout)
 	}
@@ -297,18 +302,23 @@ func (s *session) isIdle() bool {
 }
 
 // hold keeps a command for after the running transfer, if it may not run
-// beside it.
+// beside it or others came before it: replies keep the order of the commands.
+// An ABOR acts at once even so; its reply takes its turn.
 func (s *session) hold(cmd command) bool {
 	s.mu.Lock()
 	s.idleSince = time.Now()
 	t := s.transfer
-	if t == nil || s.server.commands[cmd.verb].isImmediate(cmd) {
+	mayRun := t == nil || s.server.commands[cmd.verb].isImmediate(cmd)
+	if mayRun && len(s.held) == 0 {
 		s.mu.Unlock()
 		return false
 	}
 	s.held = append(s.held, cmd)
 	full := len(s.held) >= heldCommands
 	s.mu.Unlock()
+	if t != nil && cmd.verb == "ABOR" {
+		t.abort(errAborted)
+	}
 	if full {
 		s.waitForTransfer()
 	}
@@ -356,10 +366,15 @@ func (s *session) wakeLocked() {
 	}
 }
 
-// transferEnded lets the commands run that were held back.
-func (s *session) transferEnded() {
+// transferEnded lets the commands run that were held back, once no ABOR is
+// left to be answered: it returns those that have come meanwhile.
+func (s *session) transferEnded() []abort {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if aborts := s.transfer.aborts; len(aborts) > 0 {
+		s.transfer.aborts = nil
+		return aborts
+	}
 	s.transfer = nil
 	s.idleSince = time.Now()
 	switch {
@@ -368,6 +383,15 @@ func (s *session) transferEnded() {
 	case s.reading:
 		s.control.setReadDeadline(s.commandDeadlineLocked())
 	}
+	return nil
+}
+
+// forgetHeld drops commands that came before the connection changed between
+// TLS and clear.
+func (s *session) forgetHeld() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = nil
 }
 
 // reply sends a reply of one line. Only the goroutine that reads commands

@@ -179,6 +179,7 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 	resumed := tlsConn.ConnectionState().DidResume
 	s.resumes.Store(resumed)
 	if !resumed && s.server.opts.SessionReuse == SessionReuseRequired {
+		s.server.notResumed.Add(1)
 		tlsConn.Close()
 		return nil, errNotResumed
 	}

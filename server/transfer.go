@@ -39,8 +39,15 @@ type transfer struct {
 	conn     *dataConn
 	mode     string
 	refusal  *refusal // why the file could not be opened
-	aborts   int      // ABOR commands to be answered after the final reply
 	underway bool     // 150 is sent
+
+	aborts []abort // to be answered after the final reply; under session.mu
+}
+
+// abort is an ABOR and when it came.
+type abort struct {
+	command
+	at time.Time
 }
 
 // connect opens the data connection.
@@ -76,13 +83,11 @@ func (t *transfer) abort(cause error) {
 
 // requestAbort is abort on behalf of an ABOR, which is answered behind the
 // transfer's own final reply (RFC 959 §4.1.3). It says false if that has gone.
-func (t *transfer) requestAbort() bool {
+func (t *transfer) requestAbort(cmd command) bool {
 	t.session.mu.Lock()
 	running := t.session.transfer == t
 	if running {
-		t.mu.Lock()
-		t.aborts++
-		t.mu.Unlock()
+		t.aborts = append(t.aborts, abort{cmd, time.Now()})
 	}
 	t.session.mu.Unlock()
 	if running {
@@ -115,12 +120,11 @@ func (t *transfer) finish(code int) {
 	}
 	t.cancel(nil)
 	s.observe(t.command, t.started, code)
-	s.transferEnded()
-	t.mu.Lock()
-	aborts := t.aborts
-	t.mu.Unlock()
-	for range aborts {
-		s.control.reply(226, "Transfer aborted.")
+	for aborts := s.transferEnded(); len(aborts) > 0; aborts = s.transferEnded() {
+		for _, a := range aborts {
+			s.control.reply(226, "Transfer aborted.")
+			s.observe(a.command, a.at, 226)
+		}
 	}
 	close(t.done)
 }

@@ -1,0 +1,85 @@
+package server
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Tickets can be read for two lives of a key, and no longer.
+func TestTicketKeysRotate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tickets := newTickets(&tls.Config{Certificates: []tls.Certificate{certificate(t)}})
+		start := time.Now()
+		tickets.renewKeys(start)
+		ticket := issueTicket(t, tickets, 7)
+		for _, step := range []struct {
+			age  time.Duration
+			want uint64
+		}{
+			{0, 7},
+			{ticketKeyLife - time.Second, 7},
+			{ticketKeyLife, 7},
+			{2*ticketKeyLife - time.Second, 7},
+			{2 * ticketKeyLife, 0},
+		} {
+			time.Sleep(time.Until(start.Add(step.age)))
+			tickets.renewKeys(time.Now())
+			if got := readTicket(tickets, ticket); got != step.want {
+				t.Errorf("after %v the ticket is of session %d, want %d", step.age, got, step.want)
+			}
+		}
+		if n := len(tickets.keys); n != ticketKeys {
+			t.Errorf("%d keys are kept, want %d", n, ticketKeys)
+		}
+	})
+}
+
+// issueTicket returns the ticket that a handshake with session id makes.
+func issueTicket(t *testing.T, tickets *tickets, id uint64) (ticket []byte) {
+	t.Helper()
+	config := tickets.base.Clone()
+	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) (_ []byte, err error) {
+		ticket, err = tickets.wrapFor(id)(state, session)
+		return ticket, err
+	}
+	here, there := net.Pipe()
+	defer here.Close()
+	go func() {
+		client := tls.Client(there, &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(1)})
+		client.Read(make([]byte, 1)) // the ticket comes behind the handshake
+	}()
+	if err := tls.Server(here, config).Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return ticket
+}
+
+func readTicket(tickets *tickets, ticket []byte) uint64 {
+	session, err := tickets.base.DecryptTicket(ticket, tls.ConnectionState{})
+	if err != nil || session == nil {
+		return 0
+	}
+	return ticketOwner(session)
+}
+
+func certificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
+}
