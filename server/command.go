@@ -97,7 +97,7 @@ func (s *session) handle(cmd command) string {
 
 // isRefused says whether the account may not use a verb, by whatever name.
 func (s *session) isRefused(verb string) bool {
-	if s.account == nil {
+	if s.account == nil || len(s.account.RefusedCommands) == 0 {
 		return false
 	}
 	refused := s.account.RefusedCommands

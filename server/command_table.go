@@ -1,5 +1,13 @@
 package server
 
+import (
+	"maps"
+	"slices"
+)
+
+// Verbs are the commands that the server knows, in upper case and sorted.
+func Verbs() []string { return slices.Sorted(maps.Keys(commandTable())) }
+
 // commandTable holds every verb that is understood, with the reply codes that
 // RFC 959 §5.4 and the RFCs beside each group allow it.
 func commandTable() map[string]commandSpec {
@@ -88,7 +96,7 @@ func fileCommands() map[string]commandSpec {
 	for old, verb := range oldNames() {
 		spec := table[verb]
 		if spec.run == nil {
-			spec.run = func(_ *session, c command) string { return command{verb, c.arg}.line() }
+			spec.run = func(_ *session, c command) string { return command{verb: verb, arg: c.arg}.line() }
 		}
 		table[old] = spec
 	}

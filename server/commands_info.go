@@ -29,18 +29,25 @@ func (s *session) cmdNotHere(cmd command) string {
 // cmdFEAT lists what is beyond RFC 959 (RFC 2389 §3), and only what would work.
 func (s *session) cmdFEAT(command) string {
 	features := []string{
-		"AVBL", "CLNT", "EPRT", "EPSV", hashFeature(s.hashName), "HOST", "LANG EN*", "MDTM", "MFF Modify;UNIX.mode;", "MFMT",
-		"MLST " + s.facts.feature(), "RANG STREAM", "REST STREAM", "SITE " + strings.Join(s.siteVerbs(), ";"), "SIZE", "TVFS", "UTF8",
+		"AVBL", "CLNT", hashFeature(s.hashName), "LANG EN*", "MDTM", "MFF Modify;UNIX.mode;", "MFMT",
+		"MLST " + s.facts.feature(), "REST STREAM", "SITE " + strings.Join(s.siteVerbs(), ";"), "SIZE", "TVFS", "UTF8",
 	}
 	for verb := range checksumVerbs() {
 		features = append(features, verb)
 	}
-	if s.server.tls != nil {
-		features = append(features, "AUTH TLS", "PBSZ", "PROT")
-		if s.server.opts.AllowCCC {
-			features = append(features, "CCC")
+	opts := s.server.opts
+	for feature, there := range map[string]bool{
+		"AUTH TLS": opts.TLS != nil, "PBSZ": opts.TLS != nil, "PROT": opts.TLS != nil, "CCC": opts.TLS != nil && opts.AllowCCC,
+		"EPRT": !opts.Active.Disabled, "EPSV": opts.Ports != nil, "HOST": len(opts.Hosts) > 0,
+	} {
+		if there {
+			features = append(features, feature)
 		}
 	}
+	features = slices.DeleteFunc(features, func(feature string) bool {
+		verb, _, _ := strings.Cut(feature, " ")
+		return s.isRefused(verb)
+	})
 	slices.Sort(features)
 	s.replyLines(211, "Features:", features, "End")
 	return ""

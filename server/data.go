@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -24,8 +23,9 @@ type dataConn struct {
 	buffers   *buffers
 	stall     time.Duration
 
-	stream  net.Conn // raw or TLS over it; nil until the first use
-	pending []byte   // gathered writes, nil if none
+	stream  net.Conn   // raw or TLS over it; nil until the first use
+	socket  *tlsSocket // between the two; nil in clear
+	pending []byte     // gathered writes, nil if none
 	in, out atomic.Int64
 
 	closing  sync.Once
@@ -66,11 +66,13 @@ func (d *dataConn) open(way direction) (net.Conn, error) {
 		return d.stream, nil
 	}
 	d.raw.SetDeadline(deadline(time.Now(), d.stall))
-	conn, err := d.session.handshakeData(&eofNoter{Conn: d.raw}, way)
+	d.socket = &tlsSocket{Conn: d.raw, buffers: d.buffers}
+	conn, err := d.session.handshakeData(d.socket, way)
 	if err != nil {
 		return nil, d.fail(err)
 	}
 	d.raw.SetDeadline(time.Time{})
+	d.socket.startGathering()
 	d.stream = conn
 	return conn, nil
 }
@@ -88,7 +90,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
 	n, err := conn.Read(p)
 	d.in.Add(int64(n))
-	if err == io.EOF && wasCut(conn) {
+	if err == io.EOF && d.socket != nil && d.socket.ended {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil && err != io.EOF {
@@ -133,6 +135,9 @@ func (d *dataConn) send(p []byte) (int, error) {
 	}
 	d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
 	n, err := conn.Write(p)
+	if err == nil && d.socket != nil {
+		err = d.socket.flush()
+	}
 	d.out.Add(int64(n))
 	if err != nil {
 		err = d.fail(err)
@@ -224,10 +229,16 @@ func (d *dataConn) Close() error {
 	d.closing.Do(func() {
 		d.closeErr = d.flush()
 		d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
+		if d.socket != nil {
+			d.closeErr = errors.Join(d.closeErr, d.socket.stopGathering())
+		}
 		if d.stream != nil && d.failure() == nil {
 			d.closeErr = errors.Join(d.closeErr, d.stream.Close())
 		}
 		d.raw.Close()
+		if d.socket != nil {
+			d.socket.release()
+		}
 	})
 	return d.closeErr
 }
@@ -276,31 +287,6 @@ func (d *dataConn) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline does nothing.
 func (d *dataConn) SetWriteDeadline(time.Time) error { return nil }
-
-// eofNoter notes that the socket came to its end. TLS that has ended in order
-// never looks for it.
-type eofNoter struct {
-	net.Conn
-	ended bool
-}
-
-func (c *eofNoter) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err == io.EOF {
-		c.ended = true
-	}
-	return n, err
-}
-
-// wasCut says whether a stream that has ended did so without close_notify.
-func wasCut(stream net.Conn) bool {
-	conn, ok := stream.(*tls.Conn)
-	if !ok {
-		return false
-	}
-	socket, ok := conn.NetConn().(*eofNoter)
-	return ok && socket.ended
-}
 
 // reset closes a connection so that neither side waits for the other.
 func reset(conn net.Conn) {

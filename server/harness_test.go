@@ -14,6 +14,8 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,7 @@ func startSite(t *testing.T, change func(*server.Options)) *site {
 		opts.Ports = freeAllocator(t, 2, portalloc.Options{})
 	}
 	s.ports = opts.Ports
+	opts.OnCommand = checkCodes(t, opts.OnCommand)
 	var err error
 	if s.Server, err = server.New(opts); err != nil {
 		t.Fatal(err)
@@ -79,6 +82,19 @@ func startSite(t *testing.T, change func(*server.Options)) *site {
 		}
 	})
 	return s
+}
+
+// checkCodes reports final replies that their commands must not have, in every
+// test, and passes the events on to next.
+func checkCodes(t *testing.T, next func(server.CommandEvent)) func(server.CommandEvent) {
+	return func(e server.CommandEvent) {
+		if e.Code == 150 || !slices.Contains(server.FinalReplyCodes(e.Verb), e.Code) {
+			t.Errorf("%s had the final reply %d, which is not one of its own", e.Verb, e.Code)
+		}
+		if next != nil {
+			next(e)
+		}
+	}
 }
 
 // freeAllocator holds n ports that nothing else holds.
@@ -164,8 +180,29 @@ func (c *client) read() (string, error) {
 		if code == "" && len(line) > 3 {
 			code = line[:3]
 		}
+		c.check(code, line)
 		if strings.HasPrefix(line, code+" ") {
 			return strings.TrimSuffix(all.String(), "\r\n"), nil
+		}
+	}
+}
+
+// check reports what no line of a reply may have, whatever the command.
+func (c *client) check(code, line string) {
+	c.t.Helper()
+	text, ok := strings.CutSuffix(line, "\r\n")
+	if !ok || strings.ContainsAny(text, "\r\x00") {
+		c.t.Errorf("reply line %q is broken up", line)
+	}
+	if !strings.HasPrefix(text, code+" ") && !strings.HasPrefix(text, code+"-") && !strings.HasPrefix(text, " ") {
+		c.t.Errorf("reply line %q within a %s reply", line, code)
+	}
+	for _, leak := range []string{
+		"server:", "driver:", "portalloc:", "network error", "no such file", "file does not exist", "file already exists",
+		"open /", "stat /", "remove /", "read tcp", "write tcp", "use of closed", "EOF", "%!", "panic", "nil pointer", os.TempDir(),
+	} {
+		if strings.Contains(text, leak) {
+			c.t.Errorf("reply line %q shows %q", line, leak)
 		}
 	}
 }

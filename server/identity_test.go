@@ -240,6 +240,39 @@ func TestTruncatedTLSUpload(t *testing.T) {
 	}
 }
 
+// A download ends with close_notify, so that the client can tell it is whole.
+func TestTLSDownloadEndsInOrder(t *testing.T) {
+	t.Parallel()
+	s := tlsSite(t, freeAllocator(t, 1, portalloc.Options{}), nil)
+	c := dial(t, s.addr)
+	c.expect(220)
+	c.protect(nil)
+	c.logIn()
+	for _, size := range []int{0, 1, 1 << 20} {
+		afero.WriteFile(s.fs, "/file", make([]byte, size), 0o644)
+		c.cmd(200, "TYPE I")
+		socket := &endNoter{Conn: c.passive()}
+		c.cmd(150, "RETR file")
+		got, err := io.ReadAll(tls.Client(socket, c.tls))
+		if len(got) != size || err != nil || socket.ended {
+			t.Errorf("%d bytes: got %d and %v, without close_notify: %v", size, len(got), err, socket.ended)
+		}
+		c.expect(226)
+	}
+}
+
+// endNoter notes that its end was read, before which TLS stops in order.
+type endNoter struct {
+	net.Conn
+	ended bool
+}
+
+func (c *endNoter) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.ended = c.ended || err != nil
+	return n, err
+}
+
 // A client that waits for a port gives up its place by its next command.
 func TestWaitingForAPortEndsWithTheNextCommand(t *testing.T) {
 	t.Parallel()

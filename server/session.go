@@ -80,7 +80,7 @@ type session struct {
 	files         *sessionFS      // of the account
 	parameters
 
-	resumes atomic.Bool // the client resumes its TLS session on data connections
+	resumption resumption
 
 	mu        sync.Mutex
 	transfer  *transfer

@@ -97,14 +97,14 @@ func TestTransferCommandsWaitForTheTransfer(t *testing.T) {
 	c := login(t, s.addr)
 	data := c.passive()
 	c.cmd(150, "STOR slow")
-	c.send("PWD\r\nSYST")
 	c.cmd(200, "NOOP") // answered beside the transfer
 	if got := c.cmd(211, "STAT"); !strings.Contains(got, "STOR is running") {
 		t.Errorf("STAT: %q", got)
 	}
+	c.send("PWD\r\nNOOP\r\nSYST") // all behind it: replies keep the order of the commands
 	io.WriteString(data, "content")
 	data.Close()
-	for _, code := range []int{226, 257, 215} {
+	for _, code := range []int{226, 257, 200, 215} {
 		c.expect(code)
 	}
 	if got, _ := afero.ReadFile(s.fs, "/slow"); string(got) != "content" {

@@ -66,7 +66,11 @@ func (t *tickets) forControl(s *session) *tls.Config {
 	t.renewKeys(time.Now())
 	config := t.forHost(s.tlsOptions())
 	config.WrapSession = t.wrapFor(s.id)
-	config.UnwrapSession = func([]byte, tls.ConnectionState) (*tls.SessionState, error) { return nil, nil }
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		_, owner := t.open(ticket, state)
+		s.noteForeignTicket(owner)
+		return nil, nil
+	}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if host := s.server.findHost(hello.ServerName); host != nil && s.host == nil {
 			takeCertificate(config, host.TLS)
@@ -78,31 +82,60 @@ func (t *tickets) forControl(s *session) *tls.Config {
 }
 
 // forData is the configuration of a session's data connection. It resumes the
-// sessions of the same control connection. No tickets are sent on uploads: the
-// client would never read them, and would close with unread bytes, which
-// resets the connection and loses the end of the file.
-func (t *tickets) forData(s *session, way direction) *tls.Config {
+// sessions of the same control connection.
+//
+// On uploads TLS 1.3 sends no ticket, unless resuming is required: a client
+// that only writes never reads it and closes with unread bytes, which resets
+// the connection and may lose the end of the file. Where resuming is required,
+// that is the lesser evil: a client that uses each ticket once (curl) could not
+// make its next transfer. The ticket of TLS 1.2 is part of the handshake, so
+// every client reads it.
+func (t *tickets) forData(s *session, way direction, learnt *dataHandshake) *tls.Config {
 	t.renewKeys(time.Now())
 	config := t.forHost(s.tlsOptions())
-	config.WrapSession = t.wrapFor(s.id)
+	silent := way == upload && s.server.opts.SessionReuse != SessionReuseRequired
+	wrap := t.wrapFor(s.id)
+	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		learnt.renewed = true
+		return wrap(state, session)
+	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
 		// The ticket is read before new ones are made, so this comes in time.
 		// Setting it earlier would refuse to resume.
-		config.SessionTicketsDisabled = way == upload
-		session, err := t.base.DecryptTicket(ticket, state)
-		if err != nil || session == nil || ticketOwner(session) != s.id {
+		config.SessionTicketsDisabled = silent && state.Version == tls.VersionTLS13
+		session, owner := t.open(ticket, state)
+		if owner != s.id {
+			learnt.foreign = owner
 			return nil, nil
 		}
 		return session, nil
 	}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if way == upload && !offersTicket(hello) {
+		if silent && speaksTLS13(config, hello) && !slices.Contains(hello.Extensions, extensionPreSharedKey) {
 			config.SessionTicketsDisabled = true
 		}
 		offerProtocol(config, hello, "ftp-data")
 		return nil, nil
 	}
 	return config
+}
+
+// open decrypts a ticket. The owner is 0 if it names none.
+func (t *tickets) open(ticket []byte, state tls.ConnectionState) (session *tls.SessionState, owner uint64) {
+	session, err := t.base.DecryptTicket(ticket, state)
+	if err != nil || session == nil {
+		return nil, 0
+	}
+	return session, ticketOwner(session)
+}
+
+// extensionPreSharedKey is the extension in which TLS 1.3 offers a ticket
+// (RFC 8446 §4.2.11).
+const extensionPreSharedKey = 41
+
+// speaksTLS13 says whether TLS 1.3 will be agreed on.
+func speaksTLS13(config *tls.Config, hello *tls.ClientHelloInfo) bool {
+	return (config.MaxVersion == 0 || config.MaxVersion >= tls.VersionTLS13) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
 }
 
 // forHost is a copy of the configuration with what a virtual host has of its own.
@@ -136,21 +169,6 @@ func (t *tickets) wrapFor(id uint64) func(tls.ConnectionState, *tls.SessionState
 	}
 }
 
-// TLS extensions in which a client offers a ticket.
-const (
-	extensionSessionTicket = 35 // RFC 5077 §3.2
-	extensionPreSharedKey  = 41 // RFC 8446 §4.2.11
-)
-
-func offersTicket(hello *tls.ClientHelloInfo) bool {
-	for _, id := range hello.Extensions {
-		if id == extensionSessionTicket || id == extensionPreSharedKey {
-			return true
-		}
-	}
-	return false
-}
-
 // ticketMark starts our entry in a TLS session's Extra, which others may share.
 const ticketMark = "portico.session.1:"
 
@@ -172,13 +190,16 @@ func ticketOwner(session *tls.SessionState) uint64 {
 // handshakeData makes the TLS handshake of a data connection, and learns from
 // it whether the client resumes.
 func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error) {
-	tlsConn := tls.Server(conn, s.server.tls.forData(s, way))
+	var learnt dataHandshake
+	tlsConn := tls.Server(conn, s.server.tls.forData(s, way, &learnt))
 	if err := tlsConn.HandshakeContext(s.ctx); err != nil {
+		s.resumption.fail()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
-	resumed := tlsConn.ConnectionState().DidResume
-	s.resumes.Store(resumed)
-	if !resumed && s.server.opts.SessionReuse == SessionReuseRequired {
+	learnt.resumed = tlsConn.ConnectionState().DidResume
+	s.resumption.learn(learnt)
+	s.noteForeignTicket(learnt.foreign)
+	if !learnt.resumed && s.server.opts.SessionReuse == SessionReuseRequired {
 		s.server.notResumed.Add(1)
 		tlsConn.Close()
 		return nil, errNotResumed
@@ -188,10 +209,22 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 
 // dataIdentity is what the session's next data connection will show of itself.
 func (s *session) dataIdentity() portalloc.Identity {
-	if !s.protectedData || !s.resumes.Load() || s.server.opts.SessionReuse == SessionReuseOff {
+	if !s.protectedData || s.server.opts.SessionReuse == SessionReuseOff || !s.resumption.isExpected() {
 		return 0
 	}
 	return portalloc.Identity(s.id)
+}
+
+// noteForeignTicket is told that the client offered the ticket of another
+// session.
+func (s *session) noteForeignTicket(owner uint64) {
+	if owner == 0 || owner == s.id {
+		return
+	}
+	if other := s.server.findSession(owner); other != nil {
+		other.resumption.distrust()
+		s.resumption.distrust()
+	}
 }
 
 // errPeeked stops a handshake that was only begun to read the ClientHello.
@@ -204,9 +237,7 @@ func (t *tickets) Identify(conn net.Conn) (portalloc.Identity, net.Conn, error) 
 	var owner uint64
 	config := t.base.Clone()
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		if session, err := t.base.DecryptTicket(ticket, state); err == nil && session != nil {
-			owner = ticketOwner(session)
-		}
+		_, owner = t.open(ticket, state)
 		return nil, errPeeked
 	}
 	peeked := &peekedConn{Conn: conn}

@@ -1,0 +1,63 @@
+package server
+
+import "sync"
+
+// resumption is what a session learns of how its client resumes TLS sessions
+// on data connections, in order to know whether the next one can be told by
+// its ticket. A wrong guess costs the client a transfer, a missed chance just a
+// share of a port; so a client is believed what it has shown, no more. The zero
+// value has seen nothing.
+type resumption struct {
+	mu       sync.Mutex
+	shown    bool // the client resumes when it has a new ticket
+	keeps    bool // it resumes with a ticket that it has used before, too
+	spent    bool // it has used the newest ticket
+	expected bool // the next data connection will resume
+	mixed    bool // tickets of several live sessions are in one cache
+}
+
+// dataHandshake is what the TLS handshake of one data connection has shown.
+type dataHandshake struct {
+	resumed bool
+	renewed bool   // the client was sent a new ticket
+	foreign uint64 // the other session whose ticket was offered, 0 if none
+}
+
+// learn draws the conclusions from a handshake. Many clients use a ticket once
+// (RFC 8446 §C.4; curl does, lftp and Python do not), so one that was sent none
+// may not be able to resume the next time.
+func (r *resumption) learn(h dataHandshake) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case h.resumed:
+		r.keeps = r.keeps || r.spent
+		r.shown = true
+	case r.expected:
+		r.shown, r.keeps = false, false
+	}
+	r.spent = !h.renewed
+	r.expected = r.shown && (h.renewed || r.keeps)
+}
+
+// fail is learn for a handshake that came to nothing.
+func (r *resumption) fail() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shown, r.keeps, r.expected = false, false, false
+}
+
+// distrust makes tickets worth nothing for the rest of the session: a client
+// that keeps those of several sessions in one cache (curl --parallel) would
+// show the wrong one and be given another session's file.
+func (r *resumption) distrust() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mixed = true
+}
+
+func (r *resumption) isExpected() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.expected && !r.mixed
+}
