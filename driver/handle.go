@@ -10,8 +10,9 @@ import (
 )
 
 var (
-	_ ftpserver.FileTransfer = (*handle)(nil)
-	_ osFiler                = (*handle)(nil)
+	_ ftpserver.FileTransfer      = (*handle)(nil)
+	_ ftpserver.FileTransferError = (*handle)(nil)
+	_ osFiler                     = (*handle)(nil)
 )
 
 // osFiler is what the server's data connection and the layers' files have in
@@ -51,6 +52,14 @@ func (h *handle) Seek(offset int64, whence int) (int64, error) {
 
 // Close closes the file. Network file systems report a full disk here.
 func (h *handle) Close() error { return h.failed("close", h.file.Close()) }
+
+// TransferError tells the file, if it has the same method, that its transfer
+// failed. Close comes after it.
+func (h *handle) TransferError(err error) {
+	if file, ok := h.file.(ftpserver.FileTransferError); ok {
+		file.TransferError(err)
+	}
+}
 
 // OSFile implements osFiler.
 func (h *handle) OSFile() *os.File {

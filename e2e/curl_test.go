@@ -94,23 +94,29 @@ func (c *curl) command(lines ...string) error {
 }
 
 func (c *curl) run(args ...string) ([]byte, error) {
-	fixed := []string{
-		"--disable", "--silent", "--show-error", "--verbose", "--globoff", "--path-as-is",
+	args = append(append([]string{"--disable"}, c.options()...), args...)
+	return runClient(c.t, c.scratch, &c.said, "curl", args...)
+}
+
+// options are what curl is told about every transfer, again after each --next.
+func (c *curl) options() []string {
+	options := []string{
+		"--silent", "--show-error", "--verbose", "--globoff", "--path-as-is",
 		"--connect-timeout", "10", "--max-time", "80",
 		"--cacert", suite.tls.ca, "--user", c.user + ":" + c.password,
 	}
 	switch c.mode {
 	case pasv:
-		fixed = append(fixed, "--disable-epsv")
+		options = append(options, "--disable-epsv")
 	case port:
-		fixed = append(fixed, "--ftp-port", "-", "--disable-eprt")
+		options = append(options, "--ftp-port", "-", "--disable-eprt")
 	case eprt:
-		fixed = append(fixed, "--ftp-port", "-")
+		options = append(options, "--ftp-port", "-")
 	}
 	if c.security != plain {
-		fixed = append(fixed, "--ssl-reqd")
+		options = append(options, "--ssl-reqd")
 	}
-	return runClient(c.t, c.scratch, &c.said, "curl", append(fixed, args...)...)
+	return options
 }
 
 func (c *curl) url(remote string) string {

@@ -23,6 +23,10 @@ type Identity uint64
 type Identifier interface {
 	// Identify does what Options.Identify says.
 	Identify(net.Conn) (Identity, net.Conn, error)
+	// Apart says whether it is certain that a connection of one identity will
+	// never show the other. Only then may they share a port. It is called under
+	// the allocator's lock: it must be quick and not call the allocator.
+	Apart(a, b Identity) bool
 }
 
 // Claim is what a session asks of the allocator.
@@ -122,6 +126,10 @@ func (a *Allocator) AdvertisedPorts() PortList {
 	defer a.mu.Unlock()
 	return a.opts.AdvertisedPorts
 }
+
+// Peers is where the data connection of a client may come from, as Options.Peer
+// says. Leases for the same peers may compete for a port.
+func (a *Allocator) Peers(client netip.Addr) netip.Prefix { return a.opts.Peer.Peers(client) }
 
 // TryAcquire returns a lease if a port is free for the claim and nobody waits
 // for it; else it returns ErrExhausted at once. After Close it returns

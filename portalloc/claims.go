@@ -71,7 +71,17 @@ func (s *sharer) admits(claim Claim, samePeers bool) bool {
 		return true
 	}
 	id := claim.Identity
-	return samePeers && id != 0 && s.leases[id] == nil && s.identifier == claim.Identifier
+	if !samePeers || id == 0 || s.leases[id] != nil || s.identifier != claim.Identifier {
+		return false
+	}
+	if s.identifier != nil {
+		for other := range s.leases {
+			if !s.identifier.Apart(id, other) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // anyWithin looks for a claim narrower than peers. Only claims for networks

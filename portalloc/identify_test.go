@@ -211,6 +211,9 @@ func TestNothingIsLeftOfALeaseWhoseConnectionGoesAfterIt(t *testing.T) {
 // them tell one hello apart differently.
 type testIdentifier struct{ offset Identity }
 
+// Apart: odd identities cannot be told from each other.
+func (i *testIdentifier) Apart(a, b Identity) bool { return a%2 == 0 || b%2 == 0 }
+
 func (i *testIdentifier) Identify(conn net.Conn) (Identity, net.Conn, error) {
 	id, replay, err := readIdentity(conn)
 	return id + i.offset, replay, err
@@ -268,5 +271,20 @@ func TestHelloReadByAnotherIdentifierIsRefused(t *testing.T) {
 		b.wantClosed(client)
 		b.connect(second, "203.0.113.1", "1 is mine")
 		b.wantMessage(second, "1 is mine")
+	})
+}
+
+func TestOnlyIdentitiesThatAreApartShare(t *testing.T) {
+	inBubble(t, Options{Ports: PortList{{7, 7}}}, func(t *testing.T, b *testbed) {
+		identifier := &testIdentifier{}
+		for _, step := range []struct {
+			id   Identity
+			want error
+		}{{1, nil}, {2, nil}, {3, ErrExhausted}, {4, nil}} {
+			claim := Claim{Client: claimOf("203.0.113.1").Client, Identity: step.id, Identifier: identifier}
+			if _, err := b.TryAcquire(claim); !errors.Is(err, step.want) {
+				t.Errorf("identity %d: %v, want %v", step.id, err, step.want)
+			}
+		}
 	})
 }

@@ -254,6 +254,7 @@ func (s *session) cmdTYPE(cmd command) string {
 	switch strings.ToUpper(strings.Join(strings.Fields(cmd.arg), " ")) {
 	case "A", "A N":
 		s.form.ascii = true
+		s.restart = 0 // REST counts the bytes of TYPE I
 	case "I", "L 8", "L8":
 		if s.form.records {
 			s.reply(504, "Records travel with TYPE A only: send STRU F first.")

@@ -129,11 +129,14 @@ func (c *control) flush() {
 func (c *control) startTLS(timeout time.Duration) error {
 	s := c.session
 	records := &recordReader{Conn: c.raw}
-	conn := tls.Server(records, s.server.tls.forControl(s))
+	var shown tlsHandshake
+	conn := tls.Server(records, s.server.tls.forControl(s, &shown))
 	c.raw.SetDeadline(deadline(time.Now(), timeout))
 	if err := conn.HandshakeContext(s.ctx); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
+	s.server.tls.ledger.shown(s.id, shown.owner, shown.serial)
+	s.sinceTicket.Store(0)
 	c.raw.SetDeadline(time.Time{})
 	if s.host == nil { // a host that HOST has chosen has shown its certificate
 		s.host = s.server.findHost(conn.ConnectionState().ServerName)

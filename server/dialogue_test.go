@@ -218,8 +218,8 @@ func exchanges() []exchange {
 
 		anytime("", "500"),
 		anytime("XYZZY", "500"),
-		anytime("NOOP a\x00b", "501"),
-		anytime("NOOP a\rb", "501"),
+		anytime("NOOP a\x00b", "501").besideTransfers(),
+		anytime("NOOP a\rb", "501").besideTransfers(),
 		anytime(strings.Repeat("x", 5000), "500"),
 	}
 }

@@ -30,8 +30,9 @@ func (s *Server) findHost(name string) *VirtualHost {
 	return nil
 }
 
-// cmdHOST chooses a virtual host before login (RFC 7151 §3). One that TLS has
-// chosen stays: the certificate that the client has checked is that host's.
+// cmdHOST chooses a virtual host before login (RFC 7151 §3). Under TLS the host
+// stays whose certificate the client has been shown, and whose rules for client
+// certificates have been kept.
 func (s *session) cmdHOST(cmd command) string {
 	host := s.server.findHost(cmd.arg)
 	switch {
@@ -39,7 +40,7 @@ func (s *session) cmdHOST(cmd command) string {
 		s.reply(503, "HOST comes before USER.")
 	case host == nil:
 		s.reply(504, "There is no such host here.")
-	case s.control.isEncrypted() && s.host != nil && s.host != host:
+	case s.control.isEncrypted() && s.host != host && (s.host != nil || host.TLS != nil):
 		s.reply(504, "TLS has been started for another host.")
 	default:
 		s.host = host

@@ -109,11 +109,9 @@ func TestPendingLeasesShareAPort(t *testing.T) {
 		c.expect(220)
 		c.protect(nil)
 		c.logIn()
-		if _, _, err := c.download("a"); err != nil { // shows that it resumes
-			t.Fatal(err)
-		}
 		clients = append(clients, c)
 	}
+	proveApart(t, clients...)
 	var data []net.Conn
 	for _, c := range clients {
 		data = append(data, c.passive())
@@ -128,6 +126,40 @@ func TestPendingLeasesShareAPort(t *testing.T) {
 		}
 		clients[i].expect(226)
 	}
+}
+
+// proveApart makes transfers until the server knows that the clients show
+// tickets of their own only: each shows one while the others have newer ones.
+func proveApart(t *testing.T, clients ...*client) {
+	t.Helper()
+	for range 2 {
+		for _, c := range clients {
+			if _, _, err := c.download("a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Two sessions of a program that keeps all tickets in one place never share a
+// port: their data connections could be taken for each other's.
+func TestSessionsThatMixTicketsDoNotShare(t *testing.T) {
+	t.Parallel()
+	ports := freeAllocator(t, 1, portalloc.Options{Wait: -1})
+	s := tlsSite(t, ports, nil)
+	afero.WriteFile(s.fs, "/a", []byte("a"), 0o644)
+	cache := tls.NewLRUClientSessionCache(1)
+	var clients []*client
+	for range 2 {
+		c := dial(t, s.addr)
+		c.expect(220)
+		c.protect(func(config *tls.Config) { config.ClientSessionCache = cache })
+		c.logIn()
+		clients = append(clients, c)
+	}
+	proveApart(t, clients...)
+	clients[0].cmd(229, "EPSV")
+	clients[1].cmd(425, "EPSV")
 }
 
 func TestSessionReuseRequired(t *testing.T) {
@@ -176,12 +208,11 @@ func TestGarbageOnASharedPort(t *testing.T) {
 	c.expect(220)
 	c.protect(nil)
 	c.logIn()
-	c.download("a")
 	other := dial(t, s.addr)
 	other.expect(220)
 	other.protect(nil)
 	other.logIn()
-	other.download("a")
+	proveApart(t, c, other)
 	other.cmd(229, "EPSV") // two leases: connections must be told apart
 
 	reply := c.cmd(229, "EPSV")

@@ -82,6 +82,9 @@ func (r *lineReader) fill() error {
 	return err
 }
 
+// isAhead says whether the client has sent more than the line that was read.
+func (r *lineReader) isAhead() bool { return r.to > r.from }
+
 // peek waits until a further byte can be read, or the source fails. The byte
 // stays unread.
 func (r *lineReader) peek() error {

@@ -13,20 +13,20 @@ type resumption struct {
 	keeps    bool // it resumes with a ticket that it has used before, too
 	spent    bool // it has used the newest ticket
 	expected bool // the next data connection will resume
-	mixed    bool // tickets of several live sessions are in one cache
 }
 
-// dataHandshake is what the TLS handshake of one data connection has shown.
-type dataHandshake struct {
+// tlsHandshake is what the client has shown in one TLS handshake.
+type tlsHandshake struct {
 	resumed bool
 	renewed bool   // the client was sent a new ticket
-	foreign uint64 // the other session whose ticket was offered, 0 if none
+	owner   uint64 // the session whose ticket was shown, 0 if none
+	serial  uint64 // of that ticket
 }
 
 // learn draws the conclusions from a handshake. Many clients use a ticket once
 // (RFC 8446 §C.4; curl does, lftp and Python do not), so one that was sent none
 // may not be able to resume the next time.
-func (r *resumption) learn(h dataHandshake) {
+func (r *resumption) learn(h tlsHandshake) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -47,17 +47,8 @@ func (r *resumption) fail() {
 	r.shown, r.keeps, r.expected = false, false, false
 }
 
-// distrust makes tickets worth nothing for the rest of the session: a client
-// that keeps those of several sessions in one cache (curl --parallel) would
-// show the wrong one and be given another session's file.
-func (r *resumption) distrust() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.mixed = true
-}
-
 func (r *resumption) isExpected() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.expected && !r.mixed
+	return r.expected
 }

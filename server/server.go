@@ -335,13 +335,6 @@ func (s *Server) liveSessions() []*session {
 	return sessions
 }
 
-// findSession returns a live session, nil if there is none of this id.
-func (s *Server) findSession(id uint64) *session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.live[id]
-}
-
 // Statistics counts what the server holds now, and what it has refused.
 type Statistics struct {
 	// Sessions is the number of control connections.

@@ -82,6 +82,8 @@ type session struct {
 
 	resumption resumption
 
+	sinceTicket atomic.Int32 // commands since the last ticket was sent
+
 	mu        sync.Mutex
 	transfer  *transfer
 	held      []command // behind a running transfer
@@ -149,6 +151,14 @@ func (s *session) prepare() error {
 	return nil
 }
 
+// peers is where the session's data connections may come from.
+func (s *session) peers() netip.Prefix {
+	if ports := s.server.opts.Ports; ports != nil {
+		return ports.Peers(s.client.Addr())
+	}
+	return netip.Prefix{}
+}
+
 // kill ends the session from outside.
 func (s *session) kill(cause error) {
 	s.cancel(cause)
@@ -168,6 +178,9 @@ func (s *session) end() {
 		}
 		s.dropSetup()
 		s.logOut()
+		if s.server.tls != nil {
+			s.server.tls.ledger.leave(s.id)
+		}
 		s.log.Info("session closed", zap.Duration("duration", time.Since(s.started)))
 		s.over.Store(true)
 		s.server.leave(s)
@@ -193,6 +206,7 @@ func (s *session) next() (string, error) {
 		}
 		started := time.Now()
 		s.lastCode = 0
+		s.noteTickets()
 		line := s.handle(cmd)
 		if s.lastCode != 0 { // 0: the engine or the transfer answers
 			s.observe(cmd, started, s.lastCode)
@@ -204,6 +218,15 @@ func (s *session) next() (string, error) {
 			s.startedAt = started
 			return line, nil
 		}
+	}
+}
+
+// noteTickets tells the ledger that the client has read the tickets it was
+// sent, when it must have: at its second command since, if it waits for replies
+// between commands.
+func (s *session) noteTickets() {
+	if s.control.isEncrypted() && !s.lines.isAhead() && s.sinceTicket.Add(1) == 2 {
+		s.server.tls.ledger.inHand(s.id)
 	}
 }
 

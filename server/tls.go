@@ -19,7 +19,8 @@ import (
 // control connection carries the session's id, encrypted under keys that are
 // only in memory, so a data connection that resumes it proves whose it is.
 type tickets struct {
-	base *tls.Config // its keys encrypt all tickets; otherwise only cloned
+	base   *tls.Config // its keys encrypt all tickets; otherwise only cloned
+	ledger ledger
 
 	mu      sync.Mutex
 	keys    [][32]byte // newest first
@@ -39,7 +40,7 @@ func newTickets(config *tls.Config) *tickets {
 	if base.MinVersion < tls.VersionTLS12 {
 		base.MinVersion = tls.VersionTLS12
 	}
-	return &tickets{base: base}
+	return &tickets{base: base, ledger: newLedger()}
 }
 
 // renewKeys makes a new key when its time has come.
@@ -60,15 +61,16 @@ func (t *tickets) renewKeys(now time.Time) {
 // forControl is the configuration of a session's control connection. It
 // resumes nothing: a ticket of an earlier session would name that one.
 //
-// The callbacks below change the configuration that they belong to, which is
-// this connection's own, once the ClientHello has told what is needed.
-func (t *tickets) forControl(s *session) *tls.Config {
+// The ticket that the client shows is noted in shown. The callbacks change the
+// configuration that they belong to, which is this connection's own, once the
+// ClientHello has told what is needed.
+func (t *tickets) forControl(s *session, shown *tlsHandshake) *tls.Config {
 	t.renewKeys(time.Now())
+	t.ledger.enter(s.id, s.peers())
 	config := t.forHost(s.tlsOptions())
 	config.WrapSession = t.wrapFor(s.id)
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		_, owner := t.open(ticket, state)
-		s.noteForeignTicket(owner)
+		_, shown.owner, shown.serial = t.open(ticket, state)
 		return nil, nil
 	}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -90,7 +92,7 @@ func (t *tickets) forControl(s *session) *tls.Config {
 // that is the lesser evil: a client that uses each ticket once (curl) could not
 // make its next transfer. The ticket of TLS 1.2 is part of the handshake, so
 // every client reads it.
-func (t *tickets) forData(s *session, way direction, learnt *dataHandshake) *tls.Config {
+func (t *tickets) forData(s *session, way direction, learnt *tlsHandshake) *tls.Config {
 	t.renewKeys(time.Now())
 	config := t.forHost(s.tlsOptions())
 	silent := way == upload && s.server.opts.SessionReuse != SessionReuseRequired
@@ -103,9 +105,9 @@ func (t *tickets) forData(s *session, way direction, learnt *dataHandshake) *tls
 		// The ticket is read before new ones are made, so this comes in time.
 		// Setting it earlier would refuse to resume.
 		config.SessionTicketsDisabled = silent && state.Version == tls.VersionTLS13
-		session, owner := t.open(ticket, state)
+		session, owner, serial := t.open(ticket, state)
+		learnt.owner, learnt.serial = owner, serial
 		if owner != s.id {
-			learnt.foreign = owner
 			return nil, nil
 		}
 		return session, nil
@@ -121,12 +123,13 @@ func (t *tickets) forData(s *session, way direction, learnt *dataHandshake) *tls
 }
 
 // open decrypts a ticket. The owner is 0 if it names none.
-func (t *tickets) open(ticket []byte, state tls.ConnectionState) (session *tls.SessionState, owner uint64) {
+func (t *tickets) open(ticket []byte, state tls.ConnectionState) (session *tls.SessionState, owner, serial uint64) {
 	session, err := t.base.DecryptTicket(ticket, state)
 	if err != nil || session == nil {
-		return nil, 0
+		return nil, 0, 0
 	}
-	return session, ticketOwner(session)
+	owner, serial = ticketOwner(session)
+	return session, owner, serial
 }
 
 // extensionPreSharedKey is the extension in which TLS 1.3 offers a ticket
@@ -164,7 +167,7 @@ func offerProtocol(config *tls.Config, hello *tls.ClientHelloInfo, protocol stri
 
 func (t *tickets) wrapFor(id uint64) func(tls.ConnectionState, *tls.SessionState) ([]byte, error) {
 	return func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		session.Extra = append(session.Extra, ticketEntry(id))
+		session.Extra = append(session.Extra, ticketEntry(id, t.ledger.issue(id)))
 		return t.base.EncryptTicket(state, session)
 	}
 }
@@ -172,33 +175,36 @@ func (t *tickets) wrapFor(id uint64) func(tls.ConnectionState, *tls.SessionState
 // ticketMark starts our entry in a TLS session's Extra, which others may share.
 const ticketMark = "portico.session.1:"
 
-func ticketEntry(id uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte(ticketMark), id)
+func ticketEntry(id, serial uint64) []byte {
+	entry := binary.BigEndian.AppendUint64([]byte(ticketMark), id)
+	return binary.BigEndian.AppendUint64(entry, serial)
 }
 
 // ticketOwner is the id of the session that a ticket was made for, 0 if it
-// names none.
-func ticketOwner(session *tls.SessionState) uint64 {
+// names none, and the ticket's serial number.
+func ticketOwner(session *tls.SessionState) (id, serial uint64) {
 	for i := len(session.Extra) - 1; i >= 0; i-- {
-		if id, ok := bytes.CutPrefix(session.Extra[i], []byte(ticketMark)); ok && len(id) == 8 {
-			return binary.BigEndian.Uint64(id)
+		if entry, ok := bytes.CutPrefix(session.Extra[i], []byte(ticketMark)); ok && len(entry) == 16 {
+			return binary.BigEndian.Uint64(entry), binary.BigEndian.Uint64(entry[8:])
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // handshakeData makes the TLS handshake of a data connection, and learns from
-// it whether the client resumes.
+// it what the client shows.
 func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error) {
-	var learnt dataHandshake
-	tlsConn := tls.Server(conn, s.server.tls.forData(s, way, &learnt))
+	var learnt tlsHandshake
+	tickets := s.server.tls
+	tlsConn := tls.Server(conn, tickets.forData(s, way, &learnt))
 	if err := tlsConn.HandshakeContext(s.ctx); err != nil {
 		s.resumption.fail()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
+	s.sinceTicket.Store(0)
 	learnt.resumed = tlsConn.ConnectionState().DidResume
 	s.resumption.learn(learnt)
-	s.noteForeignTicket(learnt.foreign)
+	tickets.ledger.shown(s.id, learnt.owner, learnt.serial)
 	if !learnt.resumed && s.server.opts.SessionReuse == SessionReuseRequired {
 		s.server.notResumed.Add(1)
 		tlsConn.Close()
@@ -209,22 +215,20 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 
 // dataIdentity is what the session's next data connection will show of itself.
 func (s *session) dataIdentity() portalloc.Identity {
-	if !s.protectedData || s.server.opts.SessionReuse == SessionReuseOff || !s.resumption.isExpected() {
+	if !s.protectedData || s.server.opts.SessionReuse == SessionReuseOff {
+		return 0
+	}
+	ledger := &s.server.tls.ledger
+	ledger.begin(s.id)
+	if !s.resumption.isExpected() || ledger.mixes(s.id) {
 		return 0
 	}
 	return portalloc.Identity(s.id)
 }
 
-// noteForeignTicket is told that the client offered the ticket of another
-// session.
-func (s *session) noteForeignTicket(owner uint64) {
-	if owner == 0 || owner == s.id {
-		return
-	}
-	if other := s.server.findSession(owner); other != nil {
-		other.resumption.distrust()
-		s.resumption.distrust()
-	}
+// Apart implements portalloc.Identifier.
+func (t *tickets) Apart(a, b portalloc.Identity) bool {
+	return t.ledger.areApart(uint64(a), uint64(b))
 }
 
 // errPeeked stops a handshake that was only begun to read the ClientHello.
@@ -237,7 +241,7 @@ func (t *tickets) Identify(conn net.Conn) (portalloc.Identity, net.Conn, error) 
 	var owner uint64
 	config := t.base.Clone()
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		_, owner = t.open(ticket, state)
+		_, owner, _ = t.open(ticket, state)
 		return nil, errPeeked
 	}
 	peeked := &peekedConn{Conn: conn}

@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-
-	"github.com/portico-ftp/portico/driver"
 )
 
 // checkUID refuses root: whoever breaks into a server of files should not own
@@ -23,23 +21,6 @@ func checkUID(uid int, allowRoot bool) error {
   - another user from this shell: sudo -u USER portico serve …, or setpriv --reuid=USER --regid=GROUP --clear-groups portico serve …
   - for ports below 1024 alone: setcap cap_net_bind_service=+ep on the binary (AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit), or sysctl net.ipv4.ip_unprivileged_port_start=20
   --allow-root overrides this`)
-}
-
-// checkUser checks what config cannot: the password's hash and the home.
-func (s *setup) checkUser(index int) error {
-	user := s.config.Users[index]
-	var faults []error
-	if user.Password != "" {
-		if err := driver.CheckHash(user.Password.Reveal()); err != nil {
-			faults = append(faults, s.fault(fmt.Sprintf("users[%d].password", index), "%v (user %s): `portico passwd` makes one", err, user.Name))
-		}
-	}
-	if user.Home != "" {
-		if err := checkDirectory(string(user.Home)); err != nil {
-			faults = append(faults, s.fault(fmt.Sprintf("users[%d].home", index), "%v", err))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // checkDirectory reports a directory that is not there or not open to this

@@ -20,6 +20,7 @@ type service struct {
 	server    *server.Server
 	ports     *portalloc.Allocator  // nil: no passive mode
 	advertise *portalloc.Advertiser // nil before it was made
+	commands  *commandLog           // nil: no file of its own
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
@@ -34,7 +35,11 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.Auth, options.TLS, options.Logger = users, s.tls, log
+	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
+	options.Hosts, err = s.serverHosts(options.TLS, log)
+	if err != nil {
+		return nil, err
+	}
 
 	service, faults := &service{}, []error(nil)
 	service.ports, err = s.bindPassive(log)
@@ -42,6 +47,11 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	service.advertise, err = s.newAdvertiser(log)
 	faults = append(faults, err)
 	options.Ports, options.Advertise = service.ports, service.advertise
+	service.commands, err = s.openCommandLog(log)
+	faults = append(faults, err)
+	if service.commands != nil {
+		options.OnCommand = service.commands.record
+	}
 	service.server, err = s.bindControl(options)
 	faults = append(faults, err)
 
@@ -62,6 +72,9 @@ func (s *service) close() {
 	}
 	if s.ports != nil {
 		s.ports.Close()
+	}
+	if s.commands != nil {
+		s.commands.close()
 	}
 }
 

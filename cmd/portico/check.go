@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ func (p *program) checkCommand() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Try whether `portico serve` would start, with nothing served",
 		Long: `Make every check that the start of a server makes: the configuration, the
-users' password hashes and homes, the certificate, and whether the control and
-passive ports can be bound. Exit code 1 if one fails. Run it as the user that
+users' password hashes and homes, the certificates, and whether the control and
+passive ports can be bound. Exit code 1 if one fails. Warnings and notices are
+about passive ports that would fail later, now and then. Run it as the user that
 will run the server, while the server does not run.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,14 +63,18 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	s := &setup{config: cfg}
 	usersErr := s.addUsers(f)
-	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", len(s.users)), usersErr)
+	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
 	s.tls, err = loadTLS(cfg)
-	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry(time.Now())))
+	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry("tls", leaf(s.tls), time.Now())))
+	s.checkHostTLS(r, time.Now())
 	for i, l := range cfg.Listeners {
 		r.add("listen on "+l.Address, "can be bound", s.tryListener(ctx, i))
 	}
 	s.checkPassive(r)
 	s.checkActive(r)
+	if cfg.Log.Commands != "" {
+		r.add("command log", string(cfg.Log.Commands), s.tryCommandLog())
+	}
 }
 
 func describeFile(file string) string {
@@ -79,29 +85,55 @@ func describeFile(file string) string {
 }
 
 func describeTLS(s *setup) string {
-	leaf := s.leaf()
+	certificate := leaf(s.tls)
 	switch {
-	case leaf == nil:
+	case certificate == nil:
 		return "none, TLS is not offered"
 	case s.config.TLS.SelfSigned:
 		return "self-signed, made at each start"
 	default:
-		return "valid until " + leaf.NotAfter.Format(time.DateOnly)
+		return describeCertificate(certificate)
+	}
+}
+
+func describeCertificate(certificate *x509.Certificate) string {
+	return "valid until " + certificate.NotAfter.Format(time.DateOnly)
+}
+
+// leaf is the certificate of its owner alone, nil if there is none.
+func leaf(settings *tls.Config) *x509.Certificate {
+	if settings == nil {
+		return nil
+	}
+	return settings.Certificates[0].Leaf
+}
+
+// checkHostTLS reports on the hosts that have anything of their own.
+func (s *setup) checkHostTLS(r *report, now time.Time) {
+	for i, host := range s.config.Hosts {
+		settings, err := loadHostTLS(s.config, i, s.tls)
+		detail := "the server's, with client certificates of its own"
+		if certificate := leaf(settings); certificate != nil && host.Certificate != "" {
+			detail = describeCertificate(certificate)
+			err = errors.Join(err, s.checkExpiry(hostSection(i), certificate, now))
+		}
+		if settings != nil || err != nil {
+			r.add("certificate of "+host.Name, detail, err)
+		}
 	}
 }
 
 // checkExpiry reports a certificate that clients will refuse. The server would
 // start with it all the same, so that a late renewal does not cut everybody
 // off.
-func (s *setup) checkExpiry(now time.Time) error {
-	leaf := s.leaf()
+func (s *setup) checkExpiry(section string, certificate *x509.Certificate, now time.Time) error {
 	switch {
-	case leaf == nil:
+	case certificate == nil:
 		return nil
-	case now.After(leaf.NotAfter):
-		return s.fault("tls.certificate", "expired on %s: renew it", leaf.NotAfter.Format(time.DateOnly))
-	case now.Before(leaf.NotBefore):
-		return s.fault("tls.certificate", "is valid from %s only: look at the clock of this machine", leaf.NotBefore.Format(time.DateOnly))
+	case now.After(certificate.NotAfter):
+		return s.fault(section+".certificate", "expired on %s: renew it", certificate.NotAfter.Format(time.DateOnly))
+	case now.Before(certificate.NotBefore):
+		return s.fault(section+".certificate", "is valid from %s only: look at the clock of this machine", certificate.NotBefore.Format(time.DateOnly))
 	default:
 		return nil
 	}
@@ -126,6 +158,7 @@ func (s *setup) checkPassive(r *report) {
 		return
 	}
 	r.add("passive ports", fmt.Sprintf("%v (%d)", list, list.Len()), err)
+	r.addFindings(s.findings(nil), err == nil)
 	s.checkPublicAddress(r)
 }
 
@@ -175,12 +208,4 @@ func (s *setup) trySourcePort() error {
 		return s.sourcePortFault(err)
 	}
 	return srv.Close()
-}
-
-// leaf is the server's own certificate, nil if it has none.
-func (s *setup) leaf() *x509.Certificate {
-	if s.tls == nil {
-		return nil
-	}
-	return s.tls.Certificates[0].Leaf
 }

@@ -66,6 +66,31 @@ users: [{name: alice, password: plain, home: missing}]
 	}
 }
 
+func TestCheckLooksAtHostsAndTheCommandLog(t *testing.T) {
+	t.Parallel()
+	certificate, key := writePair(t)
+	home := t.TempDir()
+	file := writeFile(t, "portico.yaml", `
+tls: {self_signed: true}
+log: {commands: nowhere/commands.log}
+hosts:
+  - {name: own.example, certificate: `+string(certificate)+`, key: `+string(key)+`}
+  - {name: shared.example, client_ca: `+string(certificate)+`}
+  - {name: plain.example, users: [{name: bob, password: "`+hashOf(t, "x")+`", home: `+home+`}]}
+  - {name: broken.example, certificate: missing.pem, key: missing.pem}
+`)
+	o := execute(t, "", []string{"PORTICO_PASSIVE_PORTS=" + freePorts(t, 1)[0]}, "check", "--allow-root", "--config", file)
+	o.want(t, 1,
+		"ok    users: 1 can log in",
+		"ok    certificate of own.example: valid until ",
+		"ok    certificate of shared.example: the server's",
+		"FAIL  certificate of broken.example: "+file+": hosts[3].certificate: open ",
+		"FAIL  command log: "+file+": log.commands: open ")
+	if strings.Contains(o.stdout, "plain.example") {
+		t.Errorf("there is nothing to say of the TLS of plain.example:\n%s", o.stdout)
+	}
+}
+
 func TestCheckExpiry(t *testing.T) {
 	t.Parallel()
 	cfg := valid(t)
@@ -74,7 +99,7 @@ func TestCheckExpiry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &setup{config: cfg, tls: settings}
+	s := &setup{config: cfg}
 	for _, test := range []struct {
 		now  time.Time
 		want string
@@ -83,7 +108,7 @@ func TestCheckExpiry(t *testing.T) {
 		{time.Now().Add(2 * selfSignedLife), "expired on"},
 		{time.Now().Add(-selfSignedLife), "is valid from"},
 	} {
-		err := s.checkExpiry(test.now)
+		err := s.checkExpiry("tls", leaf(settings), test.now)
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("at %v: got %v, want %q", test.now, err, test.want)
 		}

@@ -2,18 +2,18 @@ package main
 
 import (
 	"errors"
-	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/portico-ftp/portico/config"
-	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 )
 
 // serverOptions turns a valid configuration into the options of a server, as
-// far as they are values. The caller adds Auth, Ports, Advertise, TLS and
-// Logger.
+// far as they are values. The caller adds Auth, Ports, Advertise, TLS,
+// Hosts, OnCommand and Logger.
 func serverOptions(cfg *config.Config) (server.Options, error) {
 	options := server.Options{
 		Active: server.Active{
@@ -28,7 +28,8 @@ func serverOptions(cfg *config.Config) (server.Options, error) {
 			IdleTimeout:     orOff(cfg.Limits.IdleTimeout),
 			StallTimeout:    orOff(cfg.Limits.StallTimeout),
 		},
-		Banner: cfg.Banner,
+		AllowCCC: cfg.TLS.AllowCCC,
+		Banner:   cfg.Banner,
 	}
 	for _, l := range cfg.Listeners {
 		options.Listeners = append(options.Listeners, server.Listener{
@@ -69,7 +70,24 @@ func allocatorOptions(cfg *config.Config) portalloc.Options {
 		Peer:            cfg.Passive.Peer,
 		Wait:            orOff(cfg.Passive.Wait),
 		AcceptTimeout:   cfg.Passive.AcceptTimeout,
+		ReclaimAfter:    cfg.Passive.ReclaimAfter,
+		Proxies:         proxies(cfg),
+		Unproxy:         server.ReadProxyHeader,
 	}
+}
+
+// proxies are the load balancers of all listeners: a data connection does not
+// tell which listener its session came through.
+func proxies(cfg *config.Config) []netip.Prefix {
+	var all []netip.Prefix
+	for _, l := range cfg.Listeners {
+		for _, network := range l.ProxyProtocol {
+			if !slices.Contains(all, network) {
+				all = append(all, network)
+			}
+		}
+	}
+	return all
 }
 
 func addressRules(cfg *config.Config) []portalloc.AddressRule {
@@ -78,28 +96,4 @@ func addressRules(cfg *config.Config) []portalloc.AddressRule {
 		rules = append(rules, portalloc.AddressRule{Clients: rule.Clients, Address: rule.Address})
 	}
 	return rules
-}
-
-// driverUsers turns the configured users into those of the driver. A user
-// without permissions may do everything.
-func driverUsers(cfg *config.Config) ([]driver.User, error) {
-	var users []driver.User
-	var faults []error
-	for i, u := range cfg.Users {
-		permissions := driver.AllPermissions
-		if u.Permissions != nil {
-			parsed, err := driver.ParsePermissions(u.Permissions)
-			if err != nil {
-				faults = append(faults, &config.Fault{Key: fmt.Sprintf("users[%d].permissions", i), Problem: err.Error()})
-			}
-			permissions = parsed
-		}
-		users = append(users, driver.User{
-			Name:         u.Name,
-			PasswordHash: u.Password.Reveal(),
-			Home:         string(u.Home),
-			Permissions:  permissions,
-		})
-	}
-	return users, errors.Join(faults...)
 }

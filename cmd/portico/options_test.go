@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/portico-ftp/portico/config"
-	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 )
@@ -66,6 +65,10 @@ func TestServerOptions(t *testing.T) {
 				o.Limits = server.Limits{Sessions: 1, SessionsPerIP: 2, SessionsPerUser: 3, LoginTimeout: -1, IdleTimeout: -1, StallTimeout: -1}
 			},
 		},
+		"CCC": {
+			func(c *config.Config) { c.TLS.AllowCCC = true },
+			func(o *server.Options) { o.AllowCCC = true },
+		},
 		"a banner": {
 			func(c *config.Config) { c.Banner = "hello" },
 			func(o *server.Options) { o.Banner = "hello" },
@@ -104,6 +107,9 @@ func TestAllocatorOptions(t *testing.T) {
 	cfg.Passive.AdvertisedPorts = portalloc.PortList{{First: 31100, Last: 31199}}
 	cfg.Passive.Sharing = portalloc.SharingExclusive
 	cfg.Passive.Peer = portalloc.PeerPolicy{Any: true}
+	cfg.Passive.ReclaimAfter = 3 * time.Second
+	inside, outside := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")
+	cfg.Listeners = []config.Listener{{ProxyProtocol: []netip.Prefix{inside}}, {}, {ProxyProtocol: []netip.Prefix{outside, inside}}}
 	want := portalloc.Options{
 		Ports:           portalloc.PortList{{First: 21100, Last: 21199}},
 		AdvertisedPorts: portalloc.PortList{{First: 31100, Last: 31199}},
@@ -111,8 +117,15 @@ func TestAllocatorOptions(t *testing.T) {
 		Peer:            portalloc.PeerPolicy{Any: true},
 		Wait:            5 * time.Second,
 		AcceptTimeout:   30 * time.Second,
+		ReclaimAfter:    3 * time.Second,
+		Proxies:         []netip.Prefix{inside, outside},
 	}
-	if got := allocatorOptions(cfg); !reflect.DeepEqual(got, want) {
+	got := allocatorOptions(cfg)
+	if got.Unproxy == nil {
+		t.Error("nothing reads the PROXY header")
+	}
+	got.Unproxy = nil // functions cannot be compared
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	cfg.Passive.Wait = 0
@@ -129,31 +142,6 @@ func TestAddressRules(t *testing.T) {
 	want := []portalloc.AddressRule{{Clients: clients, Address: "local"}, {Address: "192.0.2.1"}}
 	if got := addressRules(cfg); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
-	}
-}
-
-func TestDriverUsers(t *testing.T) {
-	t.Parallel()
-	cfg := config.Default()
-	cfg.Users = []config.User{
-		{Name: "all", Password: "a", Home: "/a"},
-		{Name: "some", Password: "b", Home: "/b", Permissions: []string{"list", "write"}},
-	}
-	want := []driver.User{
-		{Name: "all", PasswordHash: "a", Home: "/a", Permissions: driver.AllPermissions},
-		{Name: "some", PasswordHash: "b", Home: "/b", Permissions: driver.CanList | driver.CanWrite},
-	}
-	got, err := driverUsers(cfg)
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
-	}
-	limited := readOnly(got)
-	if limited[0].Permissions != driver.ReadOnly || limited[1].Permissions != driver.CanList {
-		t.Errorf("read-only users are %+v", limited)
-	}
-	cfg.Users[1].Permissions = []string{"fly"}
-	if _, err := driverUsers(cfg); err == nil || !strings.Contains(err.Error(), "users[1].permissions") {
-		t.Errorf("an unknown permission: %v", err)
 	}
 }
 

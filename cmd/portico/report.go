@@ -18,6 +18,9 @@ type report struct {
 type outcome struct {
 	Check string `json:"check"`
 	OK    bool   `json:"ok"`
+	// Severity is "warning" or "notice" for what does not keep the server from
+	// starting but may trouble it later.
+	Severity string `json:"severity,omitempty"`
 	// Detail is what was found; what is wrong and what to do.
 	Detail string `json:"detail,omitempty"`
 }
@@ -25,11 +28,11 @@ type outcome struct {
 // add adds one outcome, or one for each fault that err joins.
 func (r *report) add(check, detail string, err error) {
 	if err == nil {
-		r.Checks = append(r.Checks, outcome{check, true, detail})
+		r.Checks = append(r.Checks, outcome{Check: check, OK: true, Detail: detail})
 		return
 	}
 	for _, fault := range config.Faults(err) {
-		r.Checks = append(r.Checks, outcome{check, false, fault.Error()})
+		r.Checks = append(r.Checks, outcome{Check: check, Detail: fault.Error()})
 	}
 }
 
@@ -46,14 +49,23 @@ func (r *report) OK() bool {
 func (r *report) print(out io.Writer) error {
 	var text strings.Builder
 	for _, o := range r.Checks {
-		verdict := "ok  "
-		if !o.OK {
-			verdict = "FAIL"
-		}
-		fmt.Fprintf(&text, "%s  %s: %s\n", verdict, o.Check, o.Detail)
+		fmt.Fprintf(&text, "%s  %s: %s\n", o.verdict(), o.Check, o.Detail)
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+func (o outcome) verdict() string {
+	switch {
+	case !o.OK:
+		return "FAIL"
+	case o.Severity == "warning":
+		return "warn"
+	case o.Severity != "":
+		return "note"
+	default:
+		return "ok  "
+	}
 }
 
 func (r *report) printJSON(out io.Writer) error {

@@ -54,6 +54,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.AddCommand(
 		p.serveCommand(),
 		p.checkCommand(),
+		p.planCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
 		p.versionCommand(),

@@ -53,6 +53,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 		}
 	}
 	service.logStart(log, s)
+	logFindings(log, s.findings(nil))
 	return service.run(ctx, s.config.ShutdownTimeout, log)
 }
 
@@ -61,7 +62,8 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 		zap.Strings("listeners", texts(s.server.Addrs())),
 		zap.Stringer("passive_ports", setup.config.Passive.Ports),
 		zap.Bool("tls", setup.tls != nil),
-		zap.Int("users", len(setup.users)),
+		zap.Int("users", setup.userCount()),
+		zap.Int("hosts", len(setup.hosts)),
 		zap.String("version", buildVersion()))
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
@@ -15,6 +16,7 @@ type setup struct {
 	config *config.Config
 	users  []driver.User
 	tls    *tls.Config // nil: none is offered
+	hosts  []hostSetup // one for each of config.Hosts
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
@@ -35,18 +37,15 @@ func (p *program) prepare(f *serveFlags) (*setup, error) {
 	}
 	faults = append(faults, s.addUsers(f))
 	s.tls, err = loadTLS(s.config)
-	faults = append(faults, err)
+	faults = append(faults, err, s.addHostTLS())
 	return s, errors.Join(faults...)
 }
 
 // addUsers settles who can log in.
 func (s *setup) addUsers(f *serveFlags) error {
 	faults := []error{s.standIn(f)}
-	for i := range s.config.Users {
-		faults = append(faults, s.checkUser(i))
-	}
-	users, err := driverUsers(s.config)
-	faults = append(faults, err)
+	users, err := s.driverUsers("users", s.config.Users)
+	faults = append(faults, err, s.addHostUsers(f))
 	if f.anonymous && f.directory != "" {
 		users = append(users, anonymousUser(f.home()))
 		if err := checkDirectory(f.directory); err != nil {
@@ -63,7 +62,7 @@ func (s *setup) addUsers(f *serveFlags) error {
 // standIn adds a user with a new password for a directory that is to be served
 // to nobody in particular.
 func (s *setup) standIn(f *serveFlags) error {
-	nobody := len(s.config.Users) == 0 && len(f.users) == 0 && !f.anonymous
+	nobody := !s.hasUsers() && len(f.users) == 0 && !f.anonymous
 	switch {
 	case nobody && f.directory == "":
 		return &config.Fault{Key: "users", Problem: "is empty, so nobody could log in: add users to a configuration file and name it with --config, or serve one directory with portico serve DIR"}
@@ -79,6 +78,10 @@ func (s *setup) standIn(f *serveFlags) error {
 	}
 	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Home: config.Path(f.home())}}
 	return nil
+}
+
+func (s *setup) hasUsers() bool {
+	return len(s.config.Users) > 0 || slices.ContainsFunc(s.config.Hosts, func(h config.Host) bool { return len(h.Users) > 0 })
 }
 
 func anonymousUser(home string) driver.User {

@@ -14,7 +14,7 @@ import (
 // What config finds wrong by itself is not reported again.
 func loadTLS(cfg *config.Config) (*tls.Config, error) {
 	certificate, err := loadCertificate(cfg)
-	authorities, caErr := loadAuthorities(cfg)
+	authorities, caErr := loadAuthorities(cfg, "tls.client_ca", cfg.TLS.ClientCA)
 	if certificate == nil || caErr != nil {
 		return nil, errors.Join(err, caErr)
 	}
@@ -27,42 +27,67 @@ func loadTLS(cfg *config.Config) (*tls.Config, error) {
 	}
 	if authorities != nil {
 		settings.ClientCAs = authorities
-		settings.ClientAuth = tls.RequireAndVerifyClientCert
+		settings.ClientAuth = clientAuth(cfg)
 	}
 	return settings, err
 }
 
 func loadCertificate(cfg *config.Config) (*tls.Certificate, error) {
-	switch {
-	case cfg.TLS.SelfSigned:
+	if cfg.TLS.SelfSigned {
 		return selfSigned(certificateNames(cfg))
-	case cfg.TLS.Certificate == "" || cfg.TLS.Key == "":
-		return nil, nil
 	}
-	chain, err := readPEM(cfg, "tls.certificate", cfg.TLS.Certificate)
-	key, keyErr := readPEM(cfg, "tls.key", cfg.TLS.Key)
-	if err != nil || keyErr != nil {
-		return nil, errors.Join(err, keyErr)
-	}
-	certificate, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		return nil, tlsFault(cfg, "tls.certificate", fmt.Sprintf("%s and tls.key %s: %v: both must be PEM files, and the key the certificate's own",
-			cfg.TLS.Certificate, cfg.TLS.Key, err))
-	}
-	return &certificate, nil
+	return serverPair(cfg).load(cfg)
 }
 
-func loadAuthorities(cfg *config.Config) (*x509.CertPool, error) {
-	if cfg.TLS.ClientCA == "" {
+func serverPair(cfg *config.Config) pairFiles {
+	return pairFiles{"tls", cfg.TLS.Certificate, cfg.TLS.Key}
+}
+
+// loadHostTLS returns the TLS settings of a virtual host, nil if they are all
+// the server's. What the host leaves out it has from those, client certificates
+// too: else its name would be a way around them.
+func loadHostTLS(cfg *config.Config, index int, ofServer *tls.Config) (*tls.Config, error) {
+	host, section := cfg.Hosts[index], hostSection(index)
+	certificate, err := hostPair(cfg, index).load(cfg)
+	authorities, caErr := loadAuthorities(cfg, section+".client_ca", host.ClientCA)
+	if err != nil || caErr != nil || ofServer == nil || certificate == nil && authorities == nil {
+		return nil, errors.Join(err, caErr)
+	}
+	settings := ofServer.Clone()
+	if certificate != nil {
+		settings.Certificates = []tls.Certificate{*certificate}
+	}
+	if authorities != nil {
+		settings.ClientCAs = authorities
+		settings.ClientAuth = clientAuth(cfg)
+	}
+	return settings, nil
+}
+
+func hostSection(index int) string { return fmt.Sprintf("hosts[%d]", index) }
+
+func hostPair(cfg *config.Config, index int) pairFiles {
+	return pairFiles{hostSection(index), cfg.Hosts[index].Certificate, cfg.Hosts[index].Key}
+}
+
+func clientAuth(cfg *config.Config) tls.ClientAuthType {
+	if cfg.TLS.ClientCertificates == "optional" {
+		return tls.VerifyClientCertIfGiven
+	}
+	return tls.RequireAndVerifyClientCert
+}
+
+func loadAuthorities(cfg *config.Config, key string, file config.Path) (*x509.CertPool, error) {
+	if file == "" {
 		return nil, nil
 	}
-	text, err := readPEM(cfg, "tls.client_ca", cfg.TLS.ClientCA)
+	text, err := readPEM(cfg, key, file)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, tlsFault(cfg, "tls.client_ca", fmt.Sprintf("%s holds no certificate: name a PEM file with some", cfg.TLS.ClientCA))
+		return nil, tlsFault(cfg, key, fmt.Sprintf("%s holds no certificate: name a PEM file with some", file))
 	}
 	return pool, nil
 }

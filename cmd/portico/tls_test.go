@@ -92,6 +92,11 @@ func TestTLSSettings(t *testing.T) {
 	if settings.MinVersion != tls.VersionTLS13 || settings.ClientAuth != tls.RequireAndVerifyClientCert || settings.ClientCAs == nil {
 		t.Errorf("version %x, client certificates %v of %v", settings.MinVersion, settings.ClientAuth, settings.ClientCAs)
 	}
+	cfg.TLS.ClientCertificates = "optional"
+	settings, err = loadTLS(cfg)
+	if err != nil || settings.ClientAuth != tls.VerifyClientCertIfGiven {
+		t.Errorf("optional: client certificates %v, %v", settings.ClientAuth, err)
+	}
 }
 
 // writePair writes a new certificate and its key.
