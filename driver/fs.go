@@ -70,24 +70,50 @@ func NewFS(fs afero.Fs) *FS {
 // GetHandle opens a file for a download (flags os.O_RDONLY) or an upload
 // (os.O_WRONLY with os.O_CREATE, os.O_TRUNC, os.O_APPEND as the command wants).
 // A directory is an error. The engine seeks to offset by itself. An upload that
-// resumes overwrites from there, and what stood beyond its end stays.
+// begins in the middle of a complete file overwrites from there, and what stood
+// beyond its end stays.
 //
-// The engine closes the handle. Its type has a method OSFile() *os.File, which
+// The engine closes the handle. Close completes an upload; one that has failed
+// has to be told so before by TransferError (ftpserver.FileTransferError), so
+// that a layer that publishes complete uploads knows.
+//
+// The handle's type has a method OSFile() *os.File, which
 // returns the operating system's file behind it, or nil, for those who move
 // bytes by other means than Read and Write; that file is the handle's own and
 // must not be closed or used after the handle is closed.
-func (f *FS) GetHandle(name string, flags int, _ int64) (ftpserver.FileTransfer, error) {
+func (f *FS) GetHandle(name string, flags int, offset int64) (ftpserver.FileTransfer, error) {
+	open := f.openDownload
+	if changes(flags) {
+		open = f.openUpload
+	}
+	file, err := open(name, flags, offset)
+	if err != nil {
+		return nil, err
+	}
+	return &handle{file: file, name: name}, nil
+}
+
+func (f *FS) openUpload(name string, flags int, offset int64) (afero.File, error) {
+	if flags&os.O_CREATE != 0 {
+		if err := checkNewName("create", name); err != nil {
+			return nil, err
+		}
+	}
+	file, err := openUpload(f.Fs, name, flags, offset)
+	return file, storageError(err)
+}
+
+// openDownload refuses directories: systems refuse to open them for writing,
+// but not for reading.
+func (f *FS) openDownload(name string, flags int, _ int64) (afero.File, error) {
 	file, err := f.OpenFile(name, flags, os.ModePerm)
 	if err != nil {
 		return nil, err
 	}
-	// Systems refuse to open a directory for writing, but not for reading.
-	if !changes(flags) {
-		if err := requireFile(file, name); err != nil {
-			return nil, errors.Join(err, file.Close())
-		}
+	if err := requireFile(file, name); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
-	return &handle{file: file, name: name}, nil
+	return file, nil
 }
 
 func requireFile(file afero.File, name string) error {
@@ -141,6 +167,25 @@ func (f *FS) Rename(oldname, newname string) error {
 		return err
 	}
 	return storageError(f.Fs.Rename(oldname, newname))
+}
+
+// UploadSize returns the size that SIZE should tell (RFC 3659 §4), so that a
+// client can go on with an upload. It is what Stat says, but where a complete
+// file stands beside an interrupted upload of the same user's, the error wraps
+// ErrInterruptedUpload: a client that takes the one size for the other would
+// lose or mix data. A reply other than 550 has clients then send or fetch the
+// whole file.
+func (f *FS) UploadSize(name string) (int64, error) { return uploadSize(f.Fs, name) }
+
+func uploadSize(fs afero.Fs, name string) (int64, error) {
+	if sizer, ok := fs.(UploadSizer); ok {
+		return sizer.UploadSize(name)
+	}
+	info, err := fs.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // Remove removes a file (DELE). A directory is an error, a symbolic link to

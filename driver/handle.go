@@ -10,8 +10,9 @@ import (
 )
 
 var (
-	_ ftpserver.FileTransfer = (*handle)(nil)
-	_ osFiler                = (*handle)(nil)
+	_ ftpserver.FileTransfer      = (*handle)(nil)
+	_ ftpserver.FileTransferError = (*handle)(nil)
+	_ osFiler                     = (*handle)(nil)
 )
 
 // osFiler is what the server's data connection and the layers' files have in
@@ -49,20 +50,20 @@ func (h *handle) Seek(offset int64, whence int) (int64, error) {
 	return position, h.failed("seek", err)
 }
 
-// Close closes the file. Network file systems report a full disk here.
+// TransferError implements ftpserver.FileTransferError: it says that what
+// Close ends is not the whole file.
+func (h *handle) TransferError(err error) {
+	if file, ok := h.file.(transferFailer); ok {
+		file.TransferError(err)
+	}
+}
+
+// Close closes the file. Of an upload it is the completion, unless
+// TransferError was called before. Network file systems report a full disk here.
 func (h *handle) Close() error { return h.failed("close", h.file.Close()) }
 
 // OSFile implements osFiler.
-func (h *handle) OSFile() *os.File {
-	switch file := h.file.(type) {
-	case *os.File:
-		return file
-	case osFiler:
-		return file.OSFile()
-	default:
-		return nil
-	}
-}
+func (h *handle) OSFile() *os.File { return osFileOf(h.file) }
 
 // failed puts the FTP path into an error, which would otherwise tell the client
 // where its home lies.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -12,12 +13,14 @@ import (
 )
 
 var (
-	_ afero.Fs        = (*Local)(nil)
-	_ afero.Lstater   = (*Local)(nil)
-	_ AvailableSpacer = (*Local)(nil)
-	_ dirRemover      = (*Local)(nil)
-	_ afero.File      = (*localFile)(nil)
-	_ osFiler         = (*localFile)(nil)
+	_ afero.Fs         = (*Local)(nil)
+	_ afero.Lstater    = (*Local)(nil)
+	_ AvailableSpacer  = (*Local)(nil)
+	_ afero.LinkReader = (*Local)(nil)
+	_ dirRemover       = (*Local)(nil)
+	_ noReplacer       = (*Local)(nil)
+	_ afero.File       = (*localFile)(nil)
+	_ osFiler          = (*localFile)(nil)
 )
 
 // Local is a directory of this machine as an afero.Fs. Its paths are FTP's:
@@ -83,6 +86,15 @@ func (l *Local) openWithoutWaiting(name string, flag int) (*os.File, error) {
 	return file, err
 }
 
+// CheckWrite implements WriteChecker by opening the file.
+func (l *Local) CheckWrite(name string) error {
+	file, err := l.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
 // Stat implements afero.Fs. A symbolic link that leads out of the root is an
 // error.
 func (l *Local) Stat(name string) (os.FileInfo, error) {
@@ -94,6 +106,12 @@ func (l *Local) Stat(name string) (os.FileInfo, error) {
 func (l *Local) LstatIfPossible(name string) (os.FileInfo, bool, error) {
 	info, err := l.root.Lstat(inRoot(name))
 	return info, true, inFTP("lstat", name, err)
+}
+
+// ReadlinkIfPossible implements afero.LinkReader.
+func (l *Local) ReadlinkIfPossible(name string) (string, error) {
+	target, err := l.root.Readlink(inRoot(name))
+	return filepath.ToSlash(target), inFTP("readlink", name, err)
 }
 
 // Mkdir implements afero.Fs.

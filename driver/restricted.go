@@ -12,6 +12,8 @@ var (
 	_ afero.Fs        = (*Restricted)(nil)
 	_ afero.Lstater   = (*Restricted)(nil)
 	_ AvailableSpacer = (*Restricted)(nil)
+	_ Uploader        = (*Restricted)(nil)
+	_ UploadSizer     = (*Restricted)(nil)
 	_ dirRemover      = (*Restricted)(nil)
 )
 
@@ -22,7 +24,8 @@ var (
 // Two rules follow from how clients work. Asking about a directory is always
 // allowed, because CWD does; asking about a file takes any permission for
 // files that exist (list, read, delete, rename), because RNFR, DELE and SIZE
-// do. An account that may only write can therefore not find out what is there.
+// do. An account that may only write can therefore not find out what is there,
+// but for uploads of its own that were interrupted.
 //
 // Owners cannot be changed through this layer at all: they are the operator's.
 type Restricted struct {
@@ -59,6 +62,14 @@ func (r *Restricted) OpenFile(name string, flag int, perm os.FileMode) (afero.Fi
 		return r.fs.OpenFile(name, flag, perm)
 	}
 	return r.openToRead(name, flag)
+}
+
+// OpenUpload implements Uploader.
+func (r *Restricted) OpenUpload(name string, flag int, offset int64) (afero.File, error) {
+	if !r.allow.Has(CanWrite) || flag&os.O_RDWR != 0 && !r.allow.Has(CanRead) {
+		return nil, denied("open", name)
+	}
+	return openUpload(r.fs, name, flag, offset)
 }
 
 // changes reports whether a file opened with these flags can be changed by
@@ -104,11 +115,27 @@ func (r *Restricted) LstatIfPossible(name string) (os.FileInfo, bool, error) {
 	return info, true, err
 }
 
+// UploadSize implements UploadSizer for those who may know the file, and to
+// those who may write for what they have sent themselves.
+func (r *Restricted) UploadSize(name string) (int64, error) {
+	info, err := r.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	if _, partial := info.(partialInfo); partial {
+		return info.Size(), nil
+	}
+	return uploadSize(r.fs, name)
+}
+
 // told passes on what is known about a file to those who may know it. Others
 // get the same answer whether or not it exists.
 func (r *Restricted) told(op, name string, info os.FileInfo, err error) (os.FileInfo, error) {
 	if r.allow.HasAny(CanList | CanRead | CanDelete | CanRename) {
 		return info, err
+	}
+	if _, partial := info.(partialInfo); partial && r.allow.Has(CanWrite) {
+		return info, nil
 	}
 	if err != nil || !info.IsDir() {
 		return nil, denied(op, name)

@@ -28,6 +28,8 @@ type User struct {
 	Home string
 	// Permissions is what the user may do there. Required.
 	Permissions Permissions
+	// Uploads is how uploads become files. Zero: when they are complete.
+	Uploads UploadOptions
 }
 
 // UsersOptions configures Users. The zero value is right for most.
@@ -57,6 +59,7 @@ type user struct {
 	hash   algorithm.Digest // nil if any password will do
 	home   home
 	access Permissions
+	upload UploadOptions
 }
 
 // NewUsers checks the list and copies it. The error joins all faults; each
@@ -93,7 +96,7 @@ func label(index int, entry User) string {
 
 // add returns all that is wrong with an entry.
 func (u *Users) add(entry User) (faults []error) {
-	added := &user{name: entry.Name, home: home{dir: entry.Home}, access: entry.Permissions}
+	added := &user{name: entry.Name, home: home{dir: entry.Home}, access: entry.Permissions, upload: entry.Uploads}
 	check := func(err error) {
 		if err != nil {
 			faults = append(faults, err)
@@ -180,7 +183,8 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
 	}
-	return &Account{Name: user.name, FS: Restrict(NewLocal(root), user.access)}, nil
+	uploads := NewUploads(NewLocal(root), user.name, user.upload)
+	return &Account{Name: user.name, FS: Restrict(uploads, user.access)}, nil
 }
 
 // find returns nil for a name that nobody has.
