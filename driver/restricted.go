@@ -15,6 +15,7 @@ var (
 	_ Uploader        = (*Restricted)(nil)
 	_ UploadSizer     = (*Restricted)(nil)
 	_ dirRemover      = (*Restricted)(nil)
+	_ noReplacer      = (*Restricted)(nil)
 )
 
 // Restricted is a layer that lets through what a set of permissions allows.
@@ -55,21 +56,39 @@ func (r *Restricted) Create(name string) (afero.File, error) {
 
 // OpenFile implements afero.Fs.
 func (r *Restricted) OpenFile(name string, flag int, perm os.FileMode) (afero.File, error) {
-	if changes(flag) && !r.allow.Has(CanWrite) || flag&os.O_RDWR != 0 && !r.allow.Has(CanRead) {
-		return nil, denied("open", name)
+	if !changes(flag) {
+		return r.openToRead(name, flag)
 	}
-	if changes(flag) {
+	return r.openToWrite(name, flag, func(flag int) (afero.File, error) {
 		return r.fs.OpenFile(name, flag, perm)
-	}
-	return r.openToRead(name, flag)
+	})
 }
 
 // OpenUpload implements Uploader.
 func (r *Restricted) OpenUpload(name string, flag int, offset int64) (afero.File, error) {
+	return r.openToWrite(name, flag, func(flag int) (afero.File, error) {
+		return openUpload(r.fs, name, flag, offset)
+	})
+}
+
+// openToWrite opens so that nothing that exists is touched, where that is not
+// allowed. The layer below sees to it in one step with the opening, or with the
+// publication of an upload.
+func (r *Restricted) openToWrite(name string, flag int, open func(flag int) (afero.File, error)) (afero.File, error) {
 	if !r.allow.Has(CanWrite) || flag&os.O_RDWR != 0 && !r.allow.Has(CanRead) {
 		return nil, denied("open", name)
 	}
-	return openUpload(r.fs, name, flag, offset)
+	if r.allow.overwrites() {
+		return open(flag)
+	}
+	if flag&os.O_CREATE == 0 {
+		return nil, denied("change", name)
+	}
+	file, err := open(flag | os.O_EXCL)
+	if errors.Is(err, os.ErrExist) && flag&os.O_EXCL == 0 {
+		return nil, denied("replace", name)
+	}
+	return file, err
 }
 
 // changes reports whether a file opened with these flags can be changed by
@@ -183,24 +202,33 @@ func (r *Restricted) RemoveAll(name string) error {
 	return r.fs.RemoveAll(name)
 }
 
-// Rename implements afero.Fs. Without CanWrite the new name must be free. That
-// is asked before the renaming, so it does not hold against another session
-// that creates the file at the same moment.
+// Rename implements afero.Fs. Without the right to overwrite the new name must
+// be free.
 func (r *Restricted) Rename(oldname, newname string) error {
 	if !r.allow.Has(CanRename) {
 		return denied("rename", oldname)
 	}
-	if !r.allow.Has(CanWrite) {
-		if _, err := lstat(r.fs, newname); !errors.Is(err, os.ErrNotExist) {
-			return denied("replace", newname)
-		}
+	if r.allow.overwrites() {
+		return r.fs.Rename(oldname, newname)
 	}
-	return r.fs.Rename(oldname, newname)
+	err := renameNoReplace(r.fs, oldname, newname)
+	if errors.Is(err, os.ErrExist) {
+		return denied("replace", newname)
+	}
+	return err
+}
+
+// RenameNoReplace renames, unless the new name is taken.
+func (r *Restricted) RenameNoReplace(oldname, newname string) error {
+	if !r.allow.Has(CanRename) {
+		return denied("rename", oldname)
+	}
+	return renameNoReplace(r.fs, oldname, newname)
 }
 
 // Chmod implements afero.Fs.
 func (r *Restricted) Chmod(name string, mode os.FileMode) error {
-	if !r.allow.Has(CanWrite) {
+	if !r.allow.Has(CanChmod) {
 		return denied("chmod", name)
 	}
 	return r.fs.Chmod(name, mode)

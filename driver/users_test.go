@@ -63,7 +63,7 @@ func TestNewUsersNamesEveryFault(t *testing.T) {
 		{"home missing", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: filepath.Join(home, "none"), Permissions: all}}, []string{`"bob"`, "none"}},
 		{"home a file", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: file, Permissions: all}}, []string{`"bob"`, "not a directory"}},
 		{"no permissions", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: home}}, []string{`"bob"`, "permissions are missing"}},
-		{"unknown permissions", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: home, Permissions: 0x80}}, []string{`"bob"`, "unknown"}},
+		{"unknown permissions", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: home, Permissions: 0x8000}}, []string{`"bob"`, "unknown"}},
 		{"anonymous with a hash", []driver.User{{Name: "any", Anonymous: true, PasswordHash: bcryptHash, Home: home, Permissions: all}}, []string{`"any"`, "any password"}},
 		{"two anonymous", []driver.User{
 			{Name: "any", Anonymous: true, Home: home, Permissions: all},
