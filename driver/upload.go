@@ -2,7 +2,6 @@ package driver
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path"
 	"slices"
@@ -309,12 +308,5 @@ func (f *openedFile) Readdir(count int) ([]os.FileInfo, error) {
 // Readdirnames implements afero.File and leaves hidden files out.
 func (f *openedFile) Readdirnames(count int) ([]string, error) {
 	entries, err := f.Readdir(count)
-	names := make([]string, len(entries))
-	for i, info := range entries {
-		names[i] = info.Name()
-	}
-	if count > 0 && len(names) == 0 && err == nil {
-		err = io.EOF
-	}
-	return names, err
+	return namesOf(entries), err
 }

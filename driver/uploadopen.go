@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"syscall"
@@ -261,13 +260,7 @@ func (u *Uploads) copyInto(file afero.File, name string) error {
 		return err
 	}
 	defer func() { _ = old.Close() }() // opened to be read: nothing can be lost
-	// Between files of the operating system the kernel copies, or shares.
-	if from, to := osFileOf(old), osFileOf(file); from != nil && to != nil {
-		_, err = io.Copy(to, from)
-		return err
-	}
-	_, err = io.Copy(file, old)
-	return err
+	return copyFile(file, old)
 }
 
 // addInPlace appends to a complete file.
