@@ -73,8 +73,9 @@ type UploadSizer interface {
 // removes them. Their names begin with ".portico-upload-"; nobody can see, open
 // or create such names through this layer, in direct mode neither.
 //
-// A target that is a symbolic link is replaced where the link leads to. The
-// directory has to be writable to the process.
+// A target that is a symbolic link is replaced where the link leads to; a link
+// that is absolute, leads out or leads nowhere is replaced itself. The directory
+// has to be writable to the process.
 //
 // Writing by other means than OpenUpload follows the same rules, if it empties
 // the file, appends, or creates it. A file opened for writing in any other way
