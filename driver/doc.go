@@ -51,11 +51,14 @@
 // What an account sees is a stack of afero.Fs layers, each one subject:
 //
 //	FS          what the FTP engine asks for: transfers, listings, checksums
-//	Restricted  what the account's Permissions allow
+//	Mounts      one tree of several storages; not where there is only a home
+//	Restricted  what the Permissions allow, for each mount
 //	Uploads     files that appear when they are complete, and not before
 //	Local       a directory of this machine, which no path leads out of
 //
-// Users builds the lower three. The server puts [FS] on top of whatever an
+// Users builds all but the first, and puts in place of Local what a [Storage]
+// says: memory, an overlay over a directory that stays as it is, or an afero.Fs
+// of the embedder's. UsersOptions.Layer adds a layer above that. The server puts [FS] on top of whatever an
 // authenticator returns, so an embedder's account can hold any afero.Fs, such
 // as afero.NewMemMapFs.
 //
