@@ -22,22 +22,6 @@ var (
 	_ ftpserver.ClientDriverExtensionAvailableSpace = (*FS)(nil)
 )
 
-// AvailableSpacer is what a layer may have to answer AVBL. Layers that change
-// nothing about space should pass it on.
-type AvailableSpacer interface {
-	// AvailableSpace returns how many bytes can still be written to the
-	// directory name. An error that wraps errors.ErrUnsupported means that
-	// nobody knows.
-	AvailableSpace(name string) (int64, error)
-}
-
-// dirRemover is what a layer may have to remove a directory and nothing else.
-type dirRemover interface {
-	// RemoveDir removes an empty directory. A file, a directory that is not
-	// empty, and the root are errors.
-	RemoveDir(name string) error
-}
-
 // FS adapts an afero.Fs to what the FTP engine can use: it transfers, lists,
 // removes and hashes as FTP's commands want it, and holds to what FTP's
 // replies can say.
@@ -99,7 +83,7 @@ func (f *FS) openUpload(name string, flags int, offset int64) (afero.File, error
 			return nil, err
 		}
 	}
-	file, err := openUpload(f.Fs, name, flags, offset)
+	file, err := OpenUpload(f.Fs, name, flags, offset)
 	return file, storageError(err)
 }
 
@@ -175,23 +159,12 @@ func (f *FS) Rename(oldname, newname string) error {
 // ErrInterruptedUpload: a client that takes the one size for the other would
 // lose or mix data. A reply other than 550 has clients then send or fetch the
 // whole file.
-func (f *FS) UploadSize(name string) (int64, error) { return uploadSize(f.Fs, name) }
-
-func uploadSize(fs afero.Fs, name string) (int64, error) {
-	if sizer, ok := fs.(UploadSizer); ok {
-		return sizer.UploadSize(name)
-	}
-	info, err := fs.Stat(name)
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
+func (f *FS) UploadSize(name string) (int64, error) { return UploadSize(f.Fs, name) }
 
 // Remove removes a file (DELE). A directory is an error, a symbolic link to
 // one is not.
 func (f *FS) Remove(name string) error {
-	info, err := lstat(f.Fs, name)
+	info, err := Lstat(f.Fs, name)
 	if err != nil {
 		return err
 	}
@@ -203,7 +176,7 @@ func (f *FS) Remove(name string) error {
 
 // RemoveDir removes an empty directory (RMD). A file is an error, and so is
 // the root.
-func (f *FS) RemoveDir(name string) error { return removeDir(f.Fs, name) }
+func (f *FS) RemoveDir(name string) error { return RemoveDir(f.Fs, name) }
 
 // RemoveAll removes a file or a directory with all that is in it (SITE RMDIR).
 // The root is an error.
@@ -216,50 +189,7 @@ func (f *FS) RemoveAll(name string) error {
 
 // GetAvailableSpace returns how many bytes can still be written to a directory
 // (AVBL). The error wraps errors.ErrUnsupported where no layer knows.
-func (f *FS) GetAvailableSpace(dir string) (int64, error) { return availableSpace(f.Fs, dir) }
-
-func availableSpace(fs afero.Fs, dir string) (int64, error) {
-	if spacer, ok := fs.(AvailableSpacer); ok {
-		return spacer.AvailableSpace(dir)
-	}
-	return 0, fmt.Errorf("available space of %s: %w", fs.Name(), errors.ErrUnsupported)
-}
-
-// removeDir removes an empty directory. Layers that cannot do it in one step
-// are asked whether it is empty first: afero's memory file system, for one,
-// removes any.
-func removeDir(fs afero.Fs, name string) error {
-	if isRoot(name) {
-		return rootKept("rmdir")
-	}
-	if remover, ok := fs.(dirRemover); ok {
-		return remover.RemoveDir(name)
-	}
-	info, err := lstat(fs, name)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return &os.PathError{Op: "rmdir", Path: name, Err: syscall.ENOTDIR}
-	}
-	empty, err := afero.IsEmpty(fs, name)
-	if err != nil {
-		return err
-	}
-	if !empty {
-		return &os.PathError{Op: "rmdir", Path: name, Err: syscall.ENOTEMPTY}
-	}
-	return fs.Remove(name)
-}
-
-// lstat asks about a symbolic link itself where the layer can.
-func lstat(fs afero.Fs, name string) (os.FileInfo, error) {
-	if lstater, ok := fs.(afero.Lstater); ok {
-		info, _, err := lstater.LstatIfPossible(name)
-		return info, err
-	}
-	return fs.Stat(name)
-}
+func (f *FS) GetAvailableSpace(dir string) (int64, error) { return AvailableSpace(f.Fs, dir) }
 
 func checkNewName(op, name string) error {
 	if !breaksLines(name) {

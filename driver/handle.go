@@ -15,14 +15,6 @@ var (
 	_ osFiler                     = (*handle)(nil)
 )
 
-// osFiler is what the server's data connection and the layers' files have in
-// common.
-type osFiler interface {
-	// OSFile returns the operating system's file behind this one, nil if there
-	// is none. It is closed with this one.
-	OSFile() *os.File
-}
-
 // handle is a file during one transfer. It has no WriteTo and no ReadFrom on
 // purpose: with them io.Copy would move the bytes in here, past the data
 // connection, which knows better how.
@@ -63,7 +55,7 @@ func (h *handle) TransferError(err error) {
 func (h *handle) Close() error { return h.failed("close", h.file.Close()) }
 
 // OSFile implements osFiler.
-func (h *handle) OSFile() *os.File { return osFileOf(h.file) }
+func (h *handle) OSFile() *os.File { return OSFile(h.file) }
 
 // failed puts the FTP path into an error, which would otherwise tell the client
 // where its home lies.

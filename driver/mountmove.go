@@ -15,7 +15,7 @@ func moveAcross(from *mount, oldname string, to *mount, newname string) error {
 	if !from.fs.allow.Has(CanRename | CanRead | CanDelete) {
 		return errMayNotLeave
 	}
-	before, err := lstat(from.fs, oldname)
+	before, err := Lstat(from.fs, oldname)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func copyAcross(from *mount, oldname string, to *mount, newname string, unchange
 		return err
 	}
 	defer func() { _ = source.Close() }() // opened to be read: nothing can be lost
-	_, lookErr := lstat(to.below, newname)
-	copied, err := openUpload(to.fs, newname, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0)
+	_, lookErr := Lstat(to.below, newname)
+	copied, err := OpenUpload(to.fs, newname, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func copyAcross(from *mount, oldname string, to *mount, newname string, unchange
 // copyFile copies what is left of one file into another. Between files of the
 // operating system the kernel copies, or shares.
 func copyFile(to, from afero.File) error {
-	if fromOS, toOS := osFileOf(from), osFileOf(to); fromOS != nil && toOS != nil {
+	if fromOS, toOS := OSFile(from), OSFile(to); fromOS != nil && toOS != nil {
 		_, err := io.Copy(toOS, fromOS)
 		return err
 	}

@@ -158,7 +158,7 @@ func (m *Mounts) OpenUpload(name string, flag int, offset int64) (afero.File, er
 		return nil, err
 	}
 	mount, inside := m.find(name)
-	file, err := openUpload(mount.fs, inside, flag, offset)
+	file, err := OpenUpload(mount.fs, inside, flag, offset)
 	return file, inFTP("open", name, err)
 }
 
@@ -172,7 +172,7 @@ func (m *Mounts) Stat(name string) (os.FileInfo, error) {
 // LstatIfPossible implements afero.Lstater.
 func (m *Mounts) LstatIfPossible(name string) (os.FileInfo, bool, error) {
 	mount, inside := m.find(name)
-	info, err := lstat(mount.fs, inside)
+	info, err := Lstat(mount.fs, inside)
 	info, err = m.orAbove("lstat", name, info, err)
 	return info, true, err
 }
@@ -192,7 +192,7 @@ func (m *Mounts) UploadSize(name string) (int64, error) {
 		return 0, nil
 	}
 	mount, inside := m.find(name)
-	size, err := uploadSize(mount.fs, inside)
+	size, err := UploadSize(mount.fs, inside)
 	return size, inFTP("stat", name, err)
 }
 
@@ -271,5 +271,5 @@ func (m *Mounts) Chtimes(name string, atime, mtime time.Time) error {
 // AvailableSpace implements AvailableSpacer with that of the mount.
 func (m *Mounts) AvailableSpace(name string) (int64, error) {
 	mount, inside := m.find(name)
-	return availableSpace(mount.fs, inside)
+	return AvailableSpace(mount.fs, inside)
 }

@@ -67,7 +67,7 @@ func (r *Restricted) OpenFile(name string, flag int, perm os.FileMode) (afero.Fi
 // OpenUpload implements Uploader.
 func (r *Restricted) OpenUpload(name string, flag int, offset int64) (afero.File, error) {
 	return r.openToWrite(name, flag, func(flag int) (afero.File, error) {
-		return openUpload(r.fs, name, flag, offset)
+		return OpenUpload(r.fs, name, flag, offset)
 	})
 }
 
@@ -129,7 +129,7 @@ func (r *Restricted) Stat(name string) (os.FileInfo, error) {
 
 // LstatIfPossible implements afero.Lstater.
 func (r *Restricted) LstatIfPossible(name string) (os.FileInfo, bool, error) {
-	info, err := lstat(r.fs, name)
+	info, err := Lstat(r.fs, name)
 	info, err = r.told("lstat", name, info, err)
 	return info, true, err
 }
@@ -144,7 +144,7 @@ func (r *Restricted) UploadSize(name string) (int64, error) {
 	if _, partial := info.(partialInfo); partial {
 		return info.Size(), nil
 	}
-	return uploadSize(r.fs, name)
+	return UploadSize(r.fs, name)
 }
 
 // told passes on what is known about a file to those who may know it. Others
@@ -191,7 +191,7 @@ func (r *Restricted) RemoveDir(name string) error {
 	if !r.allow.Has(CanDelete) {
 		return denied("remove", name)
 	}
-	return removeDir(r.fs, name)
+	return RemoveDir(r.fs, name)
 }
 
 // RemoveAll implements afero.Fs.
@@ -211,7 +211,7 @@ func (r *Restricted) Rename(oldname, newname string) error {
 	if r.allow.overwrites() {
 		return r.fs.Rename(oldname, newname)
 	}
-	err := renameNoReplace(r.fs, oldname, newname)
+	err := RenameNoReplace(r.fs, oldname, newname)
 	if errors.Is(err, os.ErrExist) {
 		return denied("replace", newname)
 	}
@@ -223,7 +223,7 @@ func (r *Restricted) RenameNoReplace(oldname, newname string) error {
 	if !r.allow.Has(CanRename) {
 		return denied("rename", oldname)
 	}
-	return renameNoReplace(r.fs, oldname, newname)
+	return RenameNoReplace(r.fs, oldname, newname)
 }
 
 // Chmod implements afero.Fs.
@@ -247,7 +247,7 @@ func (r *Restricted) Chtimes(name string, atime, mtime time.Time) error {
 
 // AvailableSpace implements AvailableSpacer by asking the layer below.
 func (r *Restricted) AvailableSpace(name string) (int64, error) {
-	return availableSpace(r.fs, name)
+	return AvailableSpace(r.fs, name)
 }
 
 func denied(op, name string) error {

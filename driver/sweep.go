@@ -91,7 +91,7 @@ func (u *Uploads) eachEntry(name string, visit func(os.FileInfo) error) error {
 	}
 	defer func() { _ = dir.Close() }() // opened to be read: nothing can be lost
 	batch := sweepBatch
-	if osFileOf(dir) == nil {
+	if OSFile(dir) == nil {
 		batch = -1
 	}
 	for {

@@ -21,27 +21,6 @@ var (
 	_ noReplacer      = (*Uploads)(nil)
 )
 
-// Uploader is what a layer may have to take an upload as what it is: a whole
-// file, the rest of one, or an addition to one. Layers that know nothing of it
-// are asked to open a file instead.
-type Uploader interface {
-	// OpenUpload opens name for an upload that begins at offset, to which the
-	// caller seeks by itself. The flags are those of os.OpenFile: O_TRUNC for
-	// STOR, O_APPEND for APPE, neither for STOR after REST; with O_EXCL nothing
-	// that is there already may be replaced or changed.
-	//
-	// Close completes the upload and reports whether that worked. An upload
-	// that has failed has to be told so before, by the file's method
-	// TransferError(error) (see ftpserver.FileTransferError).
-	OpenUpload(name string, flag int, offset int64) (afero.File, error)
-}
-
-// UploadSizer is what a layer may have to say where an upload can go on.
-type UploadSizer interface {
-	// UploadSize returns the size that SIZE should tell, see FS.UploadSize.
-	UploadSize(name string) (int64, error)
-}
-
 // Uploads is a layer that publishes uploads when they are complete and not
 // before (see UploadAtomic). It guarantees, in that mode:
 //
@@ -143,7 +122,7 @@ func (u *Uploads) LstatIfPossible(name string) (os.FileInfo, bool, error) {
 	if err := refuseReserved("lstat", name, 0); err != nil {
 		return nil, true, err
 	}
-	info, err := lstat(u.fs, name)
+	info, err := Lstat(u.fs, name)
 	info, err = u.orPartial(name, info, err)
 	return info, true, err
 }
@@ -217,14 +196,14 @@ func (u *Uploads) RemoveDir(name string) error {
 	if err := refuseReserved("rmdir", name, 0); err != nil {
 		return err
 	}
-	err := removeDir(u.fs, name)
+	err := RemoveDir(u.fs, name)
 	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
 		return err
 	}
 	if !u.dropHidden(name) {
 		return err
 	}
-	return removeDir(u.fs, name)
+	return RemoveDir(u.fs, name)
 }
 
 // RemoveAll implements afero.Fs.
@@ -248,7 +227,7 @@ func (u *Uploads) RenameNoReplace(oldname, newname string) error {
 	if err := refuseRename(oldname, newname); err != nil {
 		return err
 	}
-	return renameNoReplace(u.fs, oldname, newname)
+	return RenameNoReplace(u.fs, oldname, newname)
 }
 
 func refuseRename(oldname, newname string) error {
@@ -283,7 +262,7 @@ func (u *Uploads) Chtimes(name string, atime, mtime time.Time) error {
 }
 
 // AvailableSpace implements AvailableSpacer by asking the layer below.
-func (u *Uploads) AvailableSpace(name string) (int64, error) { return availableSpace(u.fs, name) }
+func (u *Uploads) AvailableSpace(name string) (int64, error) { return AvailableSpace(u.fs, name) }
 
 // openedFile is a file or directory opened to be read.
 type openedFile struct {
@@ -291,7 +270,7 @@ type openedFile struct {
 }
 
 // OSFile implements osFiler.
-func (f *openedFile) OSFile() *os.File { return osFileOf(f.File) }
+func (f *openedFile) OSFile() *os.File { return OSFile(f.File) }
 
 // Readdir implements afero.File and leaves hidden files out.
 func (f *openedFile) Readdir(count int) ([]os.FileInfo, error) {

@@ -16,16 +16,6 @@ var (
 	_ osFiler        = (*syncedFile)(nil)
 )
 
-// transferFailer is what the file of an upload may have to learn that the
-// upload has failed. It is called before Close.
-type transferFailer interface{ TransferError(err error) }
-
-// discarder is what the file of an upload may have to be given up.
-type discarder interface {
-	// Discard has the next Close drop the upload and keep nothing.
-	Discard()
-}
-
 // uploadFile is an upload under way, in a hidden file. One goroutine uses it.
 type uploadFile struct {
 	afero.File
@@ -49,7 +39,7 @@ func (u *Uploads) uploadTo(target target, file afero.File, hidden string, flag i
 func (f *uploadFile) Name() string { return f.target.name }
 
 // OSFile implements osFiler.
-func (f *uploadFile) OSFile() *os.File { return osFileOf(f.File) }
+func (f *uploadFile) OSFile() *os.File { return OSFile(f.File) }
 
 // Write implements afero.File.
 func (f *uploadFile) Write(p []byte) (int, error) {
@@ -142,7 +132,7 @@ func (f *uploadFile) flush() error {
 
 func (f *uploadFile) rename() error {
 	if f.exclude {
-		return renameNoReplace(f.uploads.fs, f.hidden, f.target.name)
+		return RenameNoReplace(f.uploads.fs, f.hidden, f.target.name)
 	}
 	return f.uploads.fs.Rename(f.hidden, f.target.name)
 }
@@ -188,20 +178,7 @@ type syncedFile struct {
 }
 
 // OSFile implements osFiler.
-func (f *syncedFile) OSFile() *os.File { return osFileOf(f.File) }
+func (f *syncedFile) OSFile() *os.File { return OSFile(f.File) }
 
 // Close implements afero.File.
 func (f *syncedFile) Close() error { return errors.Join(f.Sync(), f.File.Close(), f.sync()) }
-
-// osFileOf returns the operating system's file behind a layer's, nil if there
-// is none.
-func osFileOf(file afero.File) *os.File {
-	switch file := file.(type) {
-	case *os.File:
-		return file
-	case osFiler:
-		return file.OSFile()
-	default:
-		return nil
-	}
-}

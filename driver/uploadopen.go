@@ -17,14 +17,6 @@ var (
 	errAddedTo      = errors.New("another upload is adding to this file: try again when it has ended")
 )
 
-// openUpload opens a file for an upload in a way that the layer knows.
-func openUpload(fs afero.Fs, name string, flag int, offset int64) (afero.File, error) {
-	if uploader, ok := fs.(Uploader); ok {
-		return uploader.OpenUpload(name, flag, offset)
-	}
-	return fs.OpenFile(name, flag, os.ModePerm)
-}
-
 // OpenUpload implements Uploader.
 func (u *Uploads) OpenUpload(name string, flag int, offset int64) (afero.File, error) {
 	if err := refuseReserved("open", name, flag|os.O_CREATE); err != nil {
@@ -89,20 +81,13 @@ func (u *Uploads) target(name string) (target, error) {
 		return found, err
 	}
 	found.exists, found.size, found.mode, found.modTime = true, info.Size(), info.Mode(), info.ModTime()
-	if checker, ok := u.fs.(WriteChecker); ok && !info.IsDir() {
-		if err := checker.CheckWrite(name); err != nil {
+	if !info.IsDir() {
+		if err := CheckWrite(u.fs, name); err != nil {
 			return found, err
 		}
 	}
 	found.name = u.behindLinks(found.name)
 	return found, nil
-}
-
-// WriteChecker is what a layer may have to say whether a file may be changed.
-type WriteChecker interface {
-	// CheckWrite returns why the process cannot write to the file name, nil if
-	// it can. It changes nothing.
-	CheckWrite(name string) error
 }
 
 // behindLinks returns the path of the file that name leads to by symbolic
@@ -116,7 +101,7 @@ func (u *Uploads) behindLinks(name string) string {
 	}
 	at := name
 	for range maxLinks {
-		info, err := lstat(u.fs, at)
+		info, err := Lstat(u.fs, at)
 		if err != nil {
 			return name
 		}
@@ -165,13 +150,6 @@ func (u *Uploads) createHidden(target target, flag int) (afero.File, string, err
 		return nil, "", errors.Join(err, file.Close(), u.fs.Remove(hidden))
 	}
 	return file, hidden, nil
-}
-
-// Replacer is what a file may have to learn that it will take the place of
-// another one, whose bytes are then free.
-type Replacer interface {
-	// Replaces is called once, before the first write.
-	Replaces(size int64)
 }
 
 // add appends: to the file, or to what was kept of its upload.
@@ -276,7 +254,7 @@ func (u *Uploads) addInPlace(target target, flag int) (afero.File, error) {
 }
 
 func addable(file afero.File, target target) error {
-	if err := lockWhole(osFileOf(file)); err != nil {
+	if err := lockWhole(lowest(file)); err != nil {
 		return err
 	}
 	info, err := file.Stat()
