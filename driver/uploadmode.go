@@ -12,7 +12,10 @@ type UploadMode uint8
 const (
 	// UploadAtomic collects an upload in a hidden file beside its target and
 	// renames it when it is complete. Nobody ever sees half a file, and what
-	// stood there before stays until then.
+	// stood there before stays until then. On tmpfs that takes 20 µs more than
+	// UploadDirect for a new file and 35 µs more to replace one; ext4 writes a
+	// file that replaces another to the disk at once, which takes as long as
+	// the disk does (BenchmarkUpload, 2 cores).
 	UploadAtomic UploadMode = iota
 	// UploadDirect writes into the target itself, as FTP servers of old do. It
 	// is for storage where renaming is dear or not atomic, and for readers that
