@@ -30,7 +30,7 @@ func lockWhole(file *os.File) error {
 		return nil
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
-		return errAddedTo
+		return ErrAddedTo
 	}
 	return nil
 }

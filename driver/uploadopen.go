@@ -13,8 +13,11 @@ import (
 )
 
 var (
-	errNothingThere = errors.New("there is nothing to go on with: send the file from its start")
-	errAddedTo      = errors.New("another upload is adding to this file: try again when it has ended")
+	// ErrBeyondEnd says that an upload cannot go on where it was asked to,
+	// because there is less than that.
+	ErrBeyondEnd = errors.New("driver: an upload cannot go on beyond what there is")
+	// ErrAddedTo says that another upload is adding to the file.
+	ErrAddedTo = errors.New("driver: another upload is adding to this file: try again when it has ended")
 )
 
 // OpenUpload implements Uploader.
@@ -179,7 +182,7 @@ func (u *Uploads) resume(target target, flag int, offset int64) (afero.File, err
 	case found:
 		return nil, beyondEnd(offset, partial.size)
 	case !target.exists:
-		return nil, errNothingThere
+		return nil, beyondEnd(offset, 0)
 	case offset > target.size:
 		return nil, beyondEnd(offset, target.size)
 	case offset == target.size:
@@ -190,7 +193,7 @@ func (u *Uploads) resume(target target, flag int, offset int64) (afero.File, err
 }
 
 func beyondEnd(offset, size int64) error {
-	return fmt.Errorf("an upload cannot go on at %d: there are %d bytes", offset, size)
+	return fmt.Errorf("%w: at %d of %d bytes", ErrBeyondEnd, offset, size)
 }
 
 // goOn takes what was kept of an interrupted upload. Two cannot: the second
@@ -259,7 +262,7 @@ func addable(file afero.File, target target) error {
 	}
 	info, err := file.Stat()
 	if err == nil && info.Size() != target.size {
-		err = errAddedTo // and ended, or died, since the size was asked
+		err = ErrAddedTo // and ended, or died, since the size was asked
 	}
 	return err
 }
