@@ -41,6 +41,9 @@ type transfer struct {
 	refusal  *refusal // why the file could not be opened
 	underway bool     // 150 is sent
 
+	settled chan struct{} // see uploadCut; nil: nobody waits. Under session.mu
+	alone   bool          // no command is read beside it any more. Under session.mu
+
 	aborts []abort // to be answered after the final reply; under session.mu
 }
 
