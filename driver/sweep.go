@@ -32,7 +32,7 @@ const sweepBatch = 1024
 // The error joins what could not be read or removed; the sweep goes on behind
 // it. When ctx is done, the sweep ends with its error.
 func (u *Uploads) Sweep(ctx context.Context, now time.Time) (Swept, error) {
-	if u.opts.KeepPartials < 0 {
+	if _, itself := u.fs.(Uploader); itself || u.opts.KeepPartials < 0 {
 		return Swept{}, nil
 	}
 	sweep := &sweep{uploads: u, ctx: ctx, before: now.Add(-u.opts.KeepPartials)}

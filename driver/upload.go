@@ -60,17 +60,22 @@ var (
 // the file, appends, or creates it. A file opened for writing in any other way
 // is changed in place.
 //
+// A storage that is an Uploader itself, as object storage is, takes uploads in
+// its own way; the layer then only keeps hidden names hidden.
+//
 // Uploads is as safe for concurrent use as the layer below.
 type Uploads struct {
-	fs    afero.Fs
-	owner string
-	opts  UploadOptions
+	fs      afero.Fs
+	owner   string
+	opts    UploadOptions
+	collect bool // uploads in hidden files
 }
 
 // NewUploads puts the layer over fs. Interrupted uploads are continued by those
 // of the same owner, usually the user's name.
 func NewUploads(fs afero.Fs, owner string, opts UploadOptions) *Uploads {
-	return &Uploads{fs: fs, owner: owner, opts: opts.withDefaults()}
+	_, itself := fs.(Uploader)
+	return &Uploads{fs: fs, owner: owner, opts: opts.withDefaults(), collect: opts.Mode == UploadAtomic && !itself}
 }
 
 // Name implements afero.Fs.
@@ -128,7 +133,7 @@ func (u *Uploads) LstatIfPossible(name string) (os.FileInfo, bool, error) {
 }
 
 func (u *Uploads) orPartial(name string, info os.FileInfo, err error) (os.FileInfo, error) {
-	if !errors.Is(err, os.ErrNotExist) || u.opts.Mode == UploadDirect {
+	if !errors.Is(err, os.ErrNotExist) || !u.collect {
 		return info, err
 	}
 	if partial, found := u.partial(name); found {
@@ -149,7 +154,7 @@ func (u *Uploads) UploadSize(name string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, partial := info.(partialInfo); partial || info.IsDir() || u.opts.Mode == UploadDirect {
+	if _, partial := info.(partialInfo); partial || info.IsDir() || !u.collect {
 		return info.Size(), nil
 	}
 	if partial, found := u.partial(name); found && !partial.modTime.Before(info.ModTime()) {
@@ -181,7 +186,7 @@ func (u *Uploads) Remove(name string) error {
 		return err
 	}
 	err := u.fs.Remove(name)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if !u.collect || err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if dropped := u.fs.Remove(u.partialName(name)); dropped == nil {

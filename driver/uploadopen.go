@@ -25,7 +25,10 @@ func (u *Uploads) OpenUpload(name string, flag int, offset int64) (afero.File, e
 	if err := refuseReserved("open", name, flag|os.O_CREATE); err != nil {
 		return nil, err
 	}
-	if u.opts.Mode == UploadDirect {
+	if uploader, ok := u.fs.(Uploader); ok {
+		return uploader.OpenUpload(name, flag, offset)
+	}
+	if !u.collect {
 		return u.openInPlace(name, flag)
 	}
 	target, err := u.target(name)
