@@ -4,6 +4,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -21,25 +23,34 @@ type client struct {
 	conn    net.Conn
 	replies *bufio.Reader
 	host    string
+	local   string      // the address that it connects from
+	tls     *tls.Config // of control and data connections; nil: in clear
 	line    []byte
 }
 
+// localHost is where clients connect from if it does not matter.
+const localHost = "127.0.0.1"
+
 // dial connects and reads the greeting.
-func dial(address string) (*client, error) {
-	conn, err := connect(address)
+func dial(address string) (*client, error) { return dialFrom(localHost, address) }
+
+func dialFrom(local, address string) (*client, error) {
+	conn, err := connectFrom(local, address)
 	if err != nil {
 		return nil, err
 	}
 	host, _, _ := net.SplitHostPort(address)
-	c := &client{conn: conn, replies: bufio.NewReaderSize(conn, 512), host: host}
+	c := &client{conn: conn, replies: bufio.NewReaderSize(conn, 512), host: host, local: local}
 	if err := c.expect("220"); err != nil {
-		return nil, fmt.Errorf("greeting: %w", err)
+		return nil, errors.Join(fmt.Errorf("greeting: %w", err), conn.Close())
 	}
 	return c, nil
 }
 
-func connect(address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: -1}
+func connect(address string) (net.Conn, error) { return connectFrom(localHost, address) }
+
+func connectFrom(local, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: -1, LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
 	dialer.SetMultipathTCP(false)
 	conn, err := dialer.Dial("tcp", address)
 	if err != nil {
@@ -99,27 +110,60 @@ func (c *client) reply() (string, error) {
 	}
 }
 
-// retr starts a download over an extended passive data connection.
-func (c *client) retr(file string) (net.Conn, error) {
+// encrypt starts TLS for commands and data (RFC 4217). Data connections resume
+// the session that the control connection brings.
+func (c *client) encrypt() error {
+	if err := c.command("AUTH TLS", "234"); err != nil {
+		return err
+	}
+	c.tls = &tls.Config{
+		InsecureSkipVerify: true, // the server has made its certificate at its start
+		ServerName:         c.host,
+		ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		CurvePreferences:   []tls.CurveID{tls.X25519}, // as curl and lftp with the libraries of Debian 12
+	}
+	c.conn = tls.Client(c.conn, c.tls)
+	c.replies.Reset(c.conn)
+	return errors.Join(c.command("PBSZ 0", "200"), c.command("PROT P", "200"))
+}
+
+// epsv asks for a passive port and returns its address.
+func (c *client) epsv() (string, error) {
 	if err := c.send("EPSV"); err != nil {
-		return nil, err
+		return "", err
 	}
 	line, err := c.reply()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	_, rest, _ := strings.Cut(line, "(|||")
 	port, _, _ := strings.Cut(rest, "|")
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil || !strings.HasPrefix(line, "229 ") {
-		return nil, fmt.Errorf("reply %q, want 229 with a port", line)
+		return "", fmt.Errorf("reply %q, want 229 with a port", line)
 	}
-	data, err := connect(net.JoinHostPort(c.host, port))
+	return net.JoinHostPort(c.host, port), nil
+}
+
+// retr starts a download over an extended passive data connection.
+func (c *client) retr(file string) (net.Conn, error) {
+	address, err := c.epsv()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.send("RETR " + file); err != nil {
-		_ = data.Close()
+	return c.transfer(address, "RETR "+file)
+}
+
+// transfer opens the data connection and sends the command that uses it.
+func (c *client) transfer(address, command string) (net.Conn, error) {
+	data, err := connectFrom(c.local, address)
+	if err != nil {
 		return nil, err
+	}
+	if err := c.send(command); err != nil {
+		return nil, errors.Join(err, data.Close())
+	}
+	if c.tls != nil {
+		return tls.Client(data, c.tls), nil
 	}
 	return data, nil
 }

@@ -62,8 +62,8 @@ func (l *lab) close() {
 }
 
 func (l *lab) furnish(binary string) error {
-	for _, dir := range []string{l.programs, l.home} {
-		if err := os.Chmod(dir, 0o755); err != nil {
+	for dir, mode := range map[string]os.FileMode{l.programs: 0o755, l.home: 0o777} {
+		if err := os.Chmod(dir, mode); err != nil {
 			return err
 		}
 	}
@@ -123,9 +123,12 @@ type server struct {
 	address string
 }
 
-// startPortico starts portico and waits for its greeting.
-func (l *lab) startPortico() (*server, error) {
-	const passivePorts = 100
+// startPortico starts portico with a range of usual size.
+func (l *lab) startPortico() (*server, error) { return l.startWithPorts(100) }
+
+// startWithPorts starts portico with so many passive ports and waits for its
+// greeting.
+func (l *lab) startWithPorts(passivePorts int) (*server, error) {
 	control, err := freePorts(1 + passivePorts)
 	if err != nil {
 		return nil, err
@@ -134,7 +137,8 @@ func (l *lab) startPortico() (*server, error) {
 	config, err := json.Marshal(map[string]any{
 		"listeners": []any{map[string]any{"address": address}},
 		"passive":   map[string]any{"ports": fmt.Sprintf("%d-%d", control+1, control+passivePorts)},
-		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read"}}},
+		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read", "write"}}},
+		"tls":       map[string]any{"self_signed": true},
 		"log":       map[string]any{"level": "warn"},
 	})
 	if err != nil {

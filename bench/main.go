@@ -2,8 +2,8 @@
 
 // Command bench measures a built portico on this machine and prints its
 // numbers beside their targets: the processor time of a small transfer, the
-// rate of a large download against a bare sendfile loop, and the memory of an
-// idle session. The server runs as an unprivileged user on files in memory, so
+// rate of a large download against a bare sendfile loop, the memory of an idle
+// session, and what few passive ports do for many clients. The server runs as an unprivileged user on files in memory, so
 // that what is measured is the server and not a disk.
 package main
 
@@ -50,7 +50,18 @@ func measurements() []measurement {
 		{"small", measureSmall},
 		{"download", measureDownload},
 		{"memory", measureMemory},
+		{"sharing", measureSharing},
+		{"queue", measureQueue},
+		{"hog", measureHog},
 	}
+}
+
+func names() string {
+	var all []string
+	for _, m := range measurements() {
+		all = append(all, m.name)
+	}
+	return strings.Join(all, ", ")
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -89,9 +100,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.binary, "server", "bin/portico", "the portico `binary` to measure")
-	flags.StringVar(&o.only, "only", "", "measure these alone: small, download, memory, separated by commas")
-	flags.DurationVar(&o.duration, "duration", 5*time.Second, "how long small transfers run")
-	flags.IntVar(&o.rounds, "rounds", 5, "how many large downloads of each server")
+	flags.StringVar(&o.only, "only", "", "measure these alone, separated by commas: "+names())
+	flags.DurationVar(&o.duration, "duration", 5*time.Second, "how long transfers run, twice that for sharing and queue")
+	flags.IntVar(&o.rounds, "rounds", 5, "how many large downloads of each server, and rounds of hog")
 	flags.IntVar(&o.sessions, "sessions", 2000, "how many idle sessions")
 	if err := flags.Parse(args); err != nil {
 		return o, err
