@@ -20,7 +20,7 @@ type UserMount struct {
 }
 
 // LayerFunc puts a layer, such as a quota, over a storage of a user's. It is
-// called at every login. What it returns should pass on what the storage below
+// called at every login, and by Users.Sweep. What it returns should pass on what the storage below
 // can do, see the package comment.
 type LayerFunc func(at Place, storage afero.Fs) (afero.Fs, error)
 

@@ -18,7 +18,7 @@ func (u *Users) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 		if ctx.Err() != nil {
 			return all, errors.Join(append(faults, ctx.Err())...)
 		}
-		swept, err := place.sweep(ctx, now)
+		swept, err := place.sweep(ctx, now, name, u.layer)
 		all.Files += swept.Files
 		all.Bytes += swept.Bytes
 		if err != nil {
@@ -62,10 +62,13 @@ func keepsLonger(a, b UploadOptions) bool {
 	return keepB >= 0 && (keepA < 0 || keepA > keepB)
 }
 
-func (p *place) sweep(ctx context.Context, now time.Time) (Swept, error) {
+func (p *place) sweep(ctx context.Context, now time.Time, user string, layer LayerFunc) (Swept, error) {
 	fs, err := p.storage.openWritable()
 	if errors.Is(err, os.ErrNotExist) {
 		return Swept{}, nil
+	}
+	if err == nil && layer != nil { // a quota has to learn what is freed
+		fs, err = layer(Place{User: user, Path: p.path}, fs)
 	}
 	if err != nil {
 		return Swept{}, err
