@@ -57,6 +57,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.planCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
+		p.quotaCommand(),
 		p.versionCommand(),
 	)
 	return root
