@@ -95,7 +95,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	case err == io.EOF && d.socket != nil && d.socket.ended:
 		err = io.ErrUnexpectedEOF
 	case err == io.EOF:
-		if cut := d.session.uploadCut(); cut != nil {
+		if cut := d.session.uploadCut(d.socket == nil); cut != nil {
 			return n, cut // the connection itself did not fail
 		}
 	}

@@ -9,18 +9,28 @@ import (
 // where a client was killed, or closes the data connection behind an ABOR. The
 // control connection tells the difference, but its end, or the ABOR, may still
 // wait to be read when the upload's goroutine sees the end of the data.
+//
+// Linux closes the sockets of a killed process the youngest first, so the end of
+// the control connection even comes behind that of the data, by microseconds
+// and what the network adds. Under TLS there is no such doubt: nobody sends
+// close_notify for the dead.
+const endGrace = 5 * time.Millisecond
 
 // settleTimeout bounds the wait for what the control connection has to say: it
 // may have received half a line, or bytes that are TLS's own.
 const settleTimeout = time.Second
 
 // uploadCut waits until everything has been acted on that had come on the
-// control connection before the data connection ended. It returns why the
-// upload is not complete, nil if it is.
-func (s *session) uploadCut() error {
+// control connection before the data connection ended, or that comes with its
+// end if that was in clear. It returns why the upload is not complete, nil if it
+// is.
+func (s *session) uploadCut(inClear bool) error {
 	t := s.currentTransfer()
 	if t == nil {
 		return nil
+	}
+	if inClear {
+		s.waitOutEnd(t)
 	}
 	if settled := s.awaitControl(t); settled != nil {
 		timeout := time.NewTimer(settleTimeout)
@@ -32,6 +42,16 @@ func (s *session) uploadCut() error {
 		}
 	}
 	return context.Cause(t.ctx)
+}
+
+// waitOutEnd gives the end of the control connection time to arrive.
+func (s *session) waitOutEnd(t *transfer) {
+	grace := time.NewTimer(endGrace)
+	defer grace.Stop()
+	select {
+	case <-t.ctx.Done():
+	case <-grace.C:
+	}
 }
 
 // awaitControl sends the goroutine that reads commands through settleUpload: it

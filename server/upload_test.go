@@ -121,7 +121,7 @@ func interruptions() map[string]func(*client, net.Conn) {
 			c.conn.Close()
 		},
 		"a client that dies": func(c *client, data net.Conn) {
-			c.conn.Close() // the kernel closes the older socket first
+			c.conn.Close() // in the other order, the time between the two would decide
 			data.Close()
 		},
 	}
