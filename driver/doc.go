@@ -51,6 +51,7 @@
 // What an account sees is a stack of afero.Fs layers, each one subject:
 //
 //	FS          what the FTP engine asks for: transfers, listings, checksums
+//	Observed    tells an EventHandler what is done; not without one
 //	Mounts      one tree of several storages; not where there is only a home
 //	Restricted  what the Permissions allow, for each mount
 //	Uploads     files that appear when they are complete, and not before
@@ -58,19 +59,21 @@
 //
 // Users builds all but the first, and puts in place of Local what a [Storage]
 // says: memory, an overlay over a directory that stays as it is, or an afero.Fs
-// of the embedder's. UsersOptions.Layer adds a layer above that. The server puts [FS] on top of whatever an
-// authenticator returns, so an embedder's account can hold any afero.Fs, such
-// as afero.NewMemMapFs.
+// of the embedder's, such as package object's for S3 and its like.
+// UsersOptions.Layer adds a layer above that, such as package quota's. The
+// server puts [FS] on top of whatever an authenticator returns, so an embedder's
+// account can hold any afero.Fs, such as afero.NewMemMapFs.
 //
 // A layer may have methods beyond afero.Fs that the layers above ask for by
-// type assertion: afero.Lstater, afero.LinkReader, [AvailableSpacer],
+// type assertion: afero.Lstater, afero.LinkReader, [AvailableSpacer], [Quoter],
 // [Uploader], [UploadSizer], [WriteChecker], RemoveDir(string) error,
 // RenameNoReplace(oldname, newname string) error, and on its files
-// OSFile() *os.File, TransferError(error) and [Replacer]. A layer of your own
-// that holds files of the layer below should pass them on where they remain
-// true; without them everything works, with more steps or a plainer answer. An
-// Uploader and TransferError are the exception: a layer above [Uploads] that
-// hides them has interrupted uploads taken for complete ones.
+// OSFile() *os.File, TransferError(error), [Replacer] and [Wrapper]. Functions
+// of nearly the same names ask ([OpenUpload], [RemoveDir] and so on). A layer of
+// your own that holds files of the layer below should pass them on where they
+// remain true; without them everything works, with more steps or a plainer
+// answer. An Uploader and TransferError are the exception: a layer above
+// [Uploads] that hides them has interrupted uploads taken for complete ones.
 //
 // # What it does not do
 //

@@ -87,10 +87,17 @@ func (f *FS) openUpload(name string, flags int, offset int64) (afero.File, error
 	return file, storageError(err)
 }
 
-// openDownload refuses directories: systems refuse to open them for writing,
-// but not for reading.
 func (f *FS) openDownload(name string, flags int, _ int64) (afero.File, error) {
-	file, err := f.OpenFile(name, flags, os.ModePerm)
+	if downloader, ok := f.Fs.(downloader); ok {
+		return f.openToRead(name, downloader.OpenDownload)
+	}
+	return f.openToRead(name, func(name string) (afero.File, error) { return f.OpenFile(name, flags, 0) })
+}
+
+// openToRead refuses directories: systems refuse to open them for writing, but
+// not for reading.
+func (f *FS) openToRead(name string, open func(name string) (afero.File, error)) (afero.File, error) {
+	file, err := open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 // its protocol, Google Cloud Storage, Azure Blob Storage, and whatever else
 // gocloud.dev/blob knows) into a storage for package driver.
 //
-//	bucket, err := blob.OpenBucket(ctx, "s3://my-bucket?region=eu-central-1")
+//	bucket, err := blob.OpenBucket(ctx, "gs://my-bucket")
 //	if err != nil {
 //		log.Fatal(err)
 //	}
@@ -17,7 +17,7 @@
 //
 // This package links no client of any store: the program chooses by importing
 // gocloud.dev/blob/s3blob, gcsblob or azureblob, or package cloud below, which
-// has all three.
+// has all three and is the better choice for S3 (see Options.BeforeWrite).
 //
 // # Model
 //

@@ -37,6 +37,11 @@ type Options struct {
 	// Concurrency is how many parts of one upload are sent at the same time.
 	// Zero: 2.
 	Concurrency int
+	// BeforeWrite is called before each upload with what blob.WriterOptions
+	// gives it, to reach the client of the store. Nil: nothing is called.
+	// Package cloud uses it to have S3 forget the parts of uploads that are cut
+	// off, which s3blob alone leaves there.
+	BeforeWrite func(asFunc func(any) bool) error
 	// Timeout limits each request but those that move a file's bytes. Zero:
 	// 30 s. Negative: nothing limits them.
 	Timeout time.Duration
@@ -44,10 +49,11 @@ type Options struct {
 	Now func() time.Time
 }
 
+// What Options are where they are zero.
 const (
-	defaultPartSize    = 8 << 20
-	defaultConcurrency = 2
-	defaultTimeout     = 30 * time.Second
+	DefaultPartSize    = 8 << 20
+	DefaultConcurrency = 2
+	DefaultTimeout     = 30 * time.Second
 )
 
 // FS is a bucket, or what lies behind a prefix in it, as an afero.Fs. It is
@@ -65,13 +71,13 @@ func New(bucket *blob.Bucket, opts Options) *FS {
 		opts.Prefix += "/"
 	}
 	if opts.PartSize <= 0 {
-		opts.PartSize = defaultPartSize
+		opts.PartSize = DefaultPartSize
 	}
 	if opts.Concurrency <= 0 {
-		opts.Concurrency = defaultConcurrency
+		opts.Concurrency = DefaultConcurrency
 	}
 	if opts.Timeout == 0 {
-		opts.Timeout = defaultTimeout
+		opts.Timeout = DefaultTimeout
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -248,10 +254,12 @@ func (f *FS) MkdirAll(name string, perm os.FileMode) error {
 }
 
 // mark makes a directory's marker.
-func (f *FS) mark(name string) error {
+func (f *FS) mark(name string) error { return f.markKey(f.dirKey(name)) }
+
+func (f *FS) markKey(key string) error {
 	ctx, cancel := f.request()
 	defer cancel()
-	return fromStore(f.bucket.WriteAll(ctx, f.dirKey(name), nil, &blob.WriterOptions{ContentType: "application/x-directory"}))
+	return fromStore(f.bucket.WriteAll(ctx, key, nil, &blob.WriterOptions{ContentType: "application/x-directory"}))
 }
 
 // Chmod implements afero.Fs and always refuses.

@@ -196,7 +196,13 @@ func (f *FS) renameDir(oldname, newname string) error {
 	if err := f.mark(newname); err != nil {
 		return err
 	}
-	if err := f.each(oldname, func(key string) error { return f.copy(key, moved(key)) }); err != nil {
+	copyOne := func(key string) error {
+		if strings.HasSuffix(key, "/") { // a marker, which not all stores copy
+			return f.markKey(moved(key))
+		}
+		return f.copy(key, moved(key))
+	}
+	if err := f.each(oldname, copyOne); err != nil {
 		return err
 	}
 	return f.removeTree(oldname)

@@ -102,6 +102,7 @@ func (u *upload) send(ctx context.Context, from *io.PipeReader) {
 		MaxConcurrency: u.fs.opts.Concurrency,
 		ContentType:    contentType(u.name),
 		IfNotExist:     u.exclude,
+		BeforeWrite:    u.fs.opts.BeforeWrite,
 	})
 	if u.exclude && gcerrors.Code(err) == gcerrors.FailedPrecondition {
 		err = fmt.Errorf("%w: %w", os.ErrExist, err)
@@ -172,8 +173,7 @@ func (u *upload) Close() error {
 		_ = u.to.Close() // never fails
 		return inPath("close", u.name, fromStore(<-u.done))
 	}
-	// In this order: what is read to its end by a store that knows of no fault
-	// would be published.
+	// In this order: of a reader that fails, some drivers publish what it gave.
 	u.cancel()
 	_ = u.to.CloseWithError(u.failed) // never fails
 	if err := <-u.done; err == nil {

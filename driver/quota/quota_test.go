@@ -443,6 +443,10 @@ func TestLayerChecksWhatItIsGiven(t *testing.T) {
 	if _, err := store.Layer(t.Context(), "alice", quota.Limits{Bytes: -1}, storage); err == nil {
 		t.Error("a negative limit was accepted")
 	}
+	uploads := driver.NewUploads(storage, "alice", driver.UploadOptions{})
+	if _, err := store.Layer(t.Context(), "alice", quota.Limits{Bytes: 1}, uploads); err == nil || !strings.Contains(err.Error(), "takes no quota") {
+		t.Errorf("a quota over the wrong layer: %v", err)
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	must(t, storage.Mkdir("/dir", 0o755))

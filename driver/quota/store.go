@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/afero"
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/portico-ftp/portico/driver"
 )
 
 // Options configures a Store. The zero value is right for most.
@@ -84,13 +86,17 @@ type Usage struct {
 // Layer returns storage under the account's limits. An account that is not
 // known yet, or that was changing when a process died, is counted first, which
 // takes a walk through its storage and ends when ctx does. Without limits,
-// storage itself is returned and nothing is counted.
+// storage itself is returned and nothing is counted. A storage that takes
+// uploads in its own way, as object storage does, cannot be limited.
 func (s *Store) Layer(ctx context.Context, name string, limits Limits, storage afero.Fs) (afero.Fs, error) {
 	if limits.Bytes < 0 || limits.Files < 0 {
 		return nil, fmt.Errorf("quota: limits of %q are negative: use 0 for any number", name)
 	}
 	if limits == (Limits{}) {
 		return storage, nil
+	}
+	if _, itself := storage.(driver.Uploader); itself {
+		return nil, fmt.Errorf("quota: account %q: %s takes no quota: remove the limits, or use another storage", name, storage.Name())
 	}
 	account := s.account(name)
 	if err := account.load(ctx, storage); err != nil {
