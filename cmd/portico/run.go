@@ -54,6 +54,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.AddCommand(
 		p.serveCommand(),
 		p.checkCommand(),
+		p.firewallCommand(),
 		p.planCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
