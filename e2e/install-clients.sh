@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the programs that the tests drive: FTP clients, and the firewalls that
-# check the rules that portico firewall prints, where that is
-# possible: as root, with apt. Elsewhere it says what is missing and succeeds:
+# Installs the programs that the tests drive (FTP clients, and the firewalls that
+# check what portico firewall prints) where that is possible: as root, with apt.
+# Elsewhere it says what is missing and succeeds:
 # the tests skip what they cannot do, and fail in CI.
 set -eu
 
