@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -167,4 +168,15 @@ func (c *lazyConn) movedLocked() error {
 	close(c.moved)
 	c.moved = make(chan struct{})
 	return nil
+}
+
+// SyscallConn makes socket options work through this connection, once it is
+// known.
+func (c *lazyConn) SyscallConn() (syscall.RawConn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if socket, ok := c.conn.(syscall.Conn); ok {
+		return socket.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }

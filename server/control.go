@@ -135,6 +135,7 @@ func (c *control) startTLS(timeout time.Duration) error {
 	if err := conn.HandshakeContext(s.ctx); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
+	records.established = true
 	s.server.tls.ledger.shown(s.id, shown.owner, shown.serial)
 	s.sinceTicket.Store(0)
 	c.raw.SetDeadline(time.Time{})

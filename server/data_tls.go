@@ -35,7 +35,9 @@ func (s *tlsSocket) stopGathering() error {
 
 func (s *tlsSocket) Write(p []byte) (int, error) {
 	if !s.gathering {
-		return s.Conn.Write(p)
+		n, err := s.Conn.Write(p)
+		quickAck(s.Conn)
+		return n, err
 	}
 	if s.out == nil {
 		s.out = s.buffers.getBlock()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/portico-ftp/portico/portalloc"
@@ -284,6 +285,14 @@ func (c *peekedConn) Write(p []byte) (int, error) {
 }
 
 func (c *peekedConn) replay() { c.replaying = true }
+
+// SyscallConn makes socket options work through this connection.
+func (c *peekedConn) SyscallConn() (syscall.RawConn, error) {
+	if socket, ok := c.Conn.(syscall.Conn); ok {
+		return socket.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
 
 // SetLinger makes reset work through this connection.
 func (c *peekedConn) SetLinger(sec int) error {

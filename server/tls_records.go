@@ -14,6 +14,8 @@ type recordReader struct {
 	ahead []byte // read from the connection, not yet handed out
 	left  int    // bytes of the current record that are to come
 	ended bool   // the connection has come to its end
+
+	established bool // the handshake is over
 }
 
 const (
@@ -39,6 +41,15 @@ func (r *recordReader) Read(p []byte) (int, error) {
 		r.ahead = nil
 	}
 	return n, nil
+}
+
+// Write sends, and wants the answer to a part of the handshake quickly.
+func (r *recordReader) Write(p []byte) (int, error) {
+	n, err := r.Conn.Write(p)
+	if !r.established {
+		quickAck(r.Conn)
+	}
+	return n, err
 }
 
 // nextRecord reads until the length of the next record is known. A read that
