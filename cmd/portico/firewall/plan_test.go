@@ -122,6 +122,7 @@ func TestWrongRequests(t *testing.T) {
 		"placement":      {firewall.Request{Service: typical(), At: "sea"}, `--at "sea" is unknown`},
 		"no active mode": {firewall.Request{Service: withoutActive, Mode: firewall.ModeActive}, "active.enabled is false"},
 		"no passive":     {firewall.Request{Service: withoutPassive, Mode: firewall.ModePassive}, "passive.ports is empty"},
+		"own addresses":  {firewall.Request{Service: typical(), Side: firewall.SideClient, Clients: prefixes("10.0.0.0/8")}, "--clients"},
 		"only loopback":  {firewall.Request{Service: local}, "loopback"},
 	}
 	for name, test := range tests {

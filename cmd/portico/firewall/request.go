@@ -97,6 +97,9 @@ func (r Request) check() []error {
 	case r.Mode == ModeActive && !r.Service.Active:
 		faults = append(faults, errors.New("--mode active: active.enabled is false, so the server has no active mode: set it, or use --mode passive"))
 	}
+	if r.Side == SideClient && r.At == AtHost && len(r.Clients) > 0 {
+		faults = append(faults, errors.New("--clients: rules of a client's own machine have no use for its addresses: leave it out, or use --at gateway"))
+	}
 	if len(r.Service.controlPorts()) == 0 {
 		faults = append(faults, errors.New("listeners: every one is on a loopback address, which no firewall stands in front of: bind one to an address that clients reach"))
 	}
