@@ -60,9 +60,9 @@ func (spec commandSpec) isImmediate(c command) bool {
 }
 
 // anyCommand are the replies that every command may have: 421 when the session
-// ends, 500 and 501 for what cannot be understood, 530 before login, 550 for
-// what the account may not use.
-func anyCommand() []int { return []int{421, 500, 501, 530, 550} }
+// ends, 451 when the server itself fails, 500 and 501 for what cannot be
+// understood, 530 before login, 550 for what the account may not use.
+func anyCommand() []int { return []int{421, 451, 500, 501, 530, 550} }
 
 // handle answers a command, or returns the line that the engine is to answer.
 func (s *session) handle(cmd command) string {

@@ -106,12 +106,24 @@ func (s *session) acquireLease() *portalloc.Lease {
 	}
 	if err != nil {
 		s.dropSetup()
-		s.log.Warn("no passive port", zap.Error(err))
+		level := zap.WarnLevel
+		if errors.Is(err, errImpatient) {
+			level = zap.DebugLevel // the client's own doing
+		}
+		s.log.Log(level, "no passive port", zap.Error(err))
 		s.reply(425, "No passive port is free; try again in a few seconds.")
 		return nil
 	}
+	if s.protectedData {
+		// Only now, for the more has come before, the more is proven.
+		s.server.tls.ledger.begin(s.id)
+	}
 	return lease
 }
+
+// errImpatient says that the client left, or sent its next command, while it
+// waited for a passive port.
+var errImpatient = errors.New("server: the client did not wait for a passive port")
 
 // waitForLease queues for a port. A client that leaves, or sends its next
 // command without waiting for the reply, gives up its place.
@@ -121,14 +133,14 @@ func (s *session) waitForLease(ports *portalloc.Allocator, claim portalloc.Claim
 	var lease *portalloc.Lease
 	var err error
 	done := make(chan struct{})
+	s.control.setReadDeadline(time.Time{}) // before the goroutine sets another
 	go func() {
 		defer close(done)
 		lease, err = ports.Acquire(ctx, claim)
 		s.control.setReadDeadline(time.Unix(1, 0)) // ends peek
 	}()
-	s.control.setReadDeadline(time.Time{})
 	if peekErr := s.lines.peek(); !isTimeout(peekErr) {
-		cancel(errors.New("server: the client did not wait for a passive port"))
+		cancel(errImpatient)
 	}
 	<-done
 	return lease, err

@@ -53,10 +53,14 @@ func (s *session) cmdFEAT(command) string {
 	return ""
 }
 
+// siteVerbs are those that the account may use.
 func (s *session) siteVerbs() []string {
+	operator := s.account != nil && s.account.Operator
 	var verbs []string
 	for verb := range s.server.siteCommands {
-		verbs = append(verbs, verb)
+		if verb != "PORTS" || operator {
+			verbs = append(verbs, verb)
+		}
 	}
 	slices.Sort(verbs)
 	return verbs

@@ -188,6 +188,7 @@ func exchanges() []exchange {
 		afterLogin("SITE CPFR nothing", "550"),
 		afterLogin("SITE CPTO copy", "503"),
 		afterLogin("SITE MKDIR a/b", "257"),
+		afterLogin("SITE PORTS", "550"), // alice is no operator
 		afterLogin("SITE RMDIR dir", "250"),
 		afterLogin("SITE RMDIR /", "550"),
 		afterLogin("SITE WHOAMI", "200"),

@@ -22,7 +22,8 @@
 //
 // A transfer uses one data connection. It begins when the engine gets the
 // command and ends with its final reply. Beside it ABOR, NOOP and STAT are
-// answered; other commands wait in their order.
+// answered; other commands wait, and so does all that comes behind them:
+// replies keep the order of the commands. ABOR acts at once even so.
 //
 // # Life
 //
@@ -32,6 +33,7 @@
 //
 // # Standards
 //
+//	RFC 854   Telnet                           telnet.go; options are ignored
 //	RFC 959   File Transfer Protocol           commands*.go, transfer.go; not: SMNT, block and compressed mode
 //	RFC 1123  Requirements, §4.1               commands*.go
 //	RFC 1579  Firewall-friendly FTP            passive mode is never refused; ports in package portalloc
@@ -42,6 +44,7 @@
 //	RFC 2640  Internationalization             names are UTF-8, or bytes as they come
 //	RFC 3659  MDTM, SIZE, REST, MLST, MLSD     the engine; replies in reply.go
 //	RFC 4217  FTP over TLS                     commands_access.go, tls.go
+//	RFC 7151  HOST                             host.go
 //
 // # Not here
 //

@@ -1,12 +1,16 @@
 package server_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/afero"
+
+	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/server"
 )
 
@@ -21,7 +25,7 @@ const features = ` AVBL
  MFMT
  MLST Type*;Size*;Modify*;UNIX.mode*;
  REST STREAM
- SITE CHMOD;CPFR;CPTO;HELP;IDLE;MKDIR;PORTS;RMDIR;UMASK;UTIME;WHOAMI
+ SITE CHMOD;CPFR;CPTO;HELP;IDLE;MKDIR;RMDIR;UMASK;UTIME;WHOAMI
  SIZE
  TVFS
  UTF8
@@ -86,6 +90,25 @@ func TestFeaturesAreExact(t *testing.T) {
 			check("after login")
 		})
 	}
+}
+
+func TestOperatorsSeeThePorts(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, func(o *server.Options) { o.Auth = operator{} })
+	c := login(t, s.addr)
+	if got := c.cmd(211, "FEAT"); !strings.Contains(got, ";PORTS;") {
+		t.Errorf("FEAT: %q", got)
+	}
+	want := "211-Passive ports:\r\n " + s.ports.AdvertisedPorts().String() + "\r\n211 End"
+	if got := c.cmd(211, "SITE PORTS"); got != want {
+		t.Errorf("SITE PORTS: %q, want %q", got, want)
+	}
+}
+
+type operator struct{}
+
+func (operator) Authenticate(context.Context, driver.Attempt) (*driver.Account, error) {
+	return &driver.Account{Name: "alice", FS: afero.NewMemMapFs(), Operator: true}, nil
 }
 
 func TestHelpNamesEveryVerb(t *testing.T) {

@@ -17,12 +17,23 @@ func (s *session) startJob(cmd command, work func(*transfer) reply) {
 }
 
 func (t *transfer) runJob(work func(*transfer) reply) {
-	r := work(t)
+	r := t.safely(work)
+	t.end()
 	if t.ctx.Err() != nil {
 		r = reply{code: 426, text: "Aborted."}
 	}
 	t.session.control.reply(r.code, r.text)
 	t.finish(r.code)
+}
+
+func (t *transfer) safely(work func(*transfer) reply) (r reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.session.logPanic(t.command, p)
+			r = reply{code: 451, text: "Internal error.", last: true}
+		}
+	}()
+	return work(t)
 }
 
 // jobFailed is the reply of a job that met an error.

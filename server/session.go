@@ -207,7 +207,7 @@ func (s *session) next() (string, error) {
 		started := time.Now()
 		s.lastCode = 0
 		s.noteTickets()
-		line := s.handle(cmd)
+		line := s.handleSafely(cmd)
 		if s.lastCode != 0 { // 0: the engine or the transfer answers
 			s.observe(cmd, started, s.lastCode)
 		}
@@ -219,6 +219,23 @@ func (s *session) next() (string, error) {
 			return line, nil
 		}
 	}
+}
+
+// handleSafely keeps a panic, in the embedder's files for one, to the session
+// that it happened in.
+func (s *session) handleSafely(cmd command) (line string) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.logPanic(cmd, r)
+			s.reply(451, "Internal error; closing control connection.")
+			s.cancel(errSessionEnded)
+		}
+	}()
+	return s.handle(cmd)
+}
+
+func (s *session) logPanic(cmd command, r any) {
+	s.log.Error("panic", zap.String("verb", cmd.verb), zap.Any("panic", r), zap.Stack("stack"))
 }
 
 // noteTickets tells the ledger that the client has read the tickets it was
@@ -331,7 +348,8 @@ func (s *session) hold(cmd command) bool {
 	s.mu.Lock()
 	s.idleSince = time.Now()
 	t := s.transfer
-	mayRun := t == nil || s.server.commands[cmd.verb].isImmediate(cmd)
+	running := t != nil && !t.ending
+	mayRun := t == nil || running && s.server.commands[cmd.verb].isImmediate(cmd)
 	if mayRun && len(s.held) == 0 {
 		s.mu.Unlock()
 		return false
@@ -339,7 +357,7 @@ func (s *session) hold(cmd command) bool {
 	s.held = append(s.held, cmd)
 	full := len(s.held) >= heldCommands
 	s.mu.Unlock()
-	if t != nil && cmd.verb == "ABOR" {
+	if running && cmd.verb == "ABOR" {
 		t.abort(errAborted)
 	}
 	if full {

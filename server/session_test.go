@@ -318,7 +318,7 @@ func TestTwoServersShareAnAllocator(t *testing.T) {
 }
 
 // eventually waits for what happens on another goroutine without a signal.
-func eventually(t *testing.T, condition func() bool) {
+func eventually(t testing.TB, condition func() bool) {
 	t.Helper()
 	timeout := time.After(within)
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -219,9 +219,7 @@ func (s *session) dataIdentity() portalloc.Identity {
 	if !s.protectedData || s.server.opts.SessionReuse == SessionReuseOff {
 		return 0
 	}
-	ledger := &s.server.tls.ledger
-	ledger.begin(s.id)
-	if !s.resumption.isExpected() || ledger.mixes(s.id) {
+	if !s.resumption.isExpected() || s.server.tls.ledger.mixes(s.id) {
 		return 0
 	}
 	return portalloc.Identity(s.id)

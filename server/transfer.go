@@ -41,7 +41,9 @@ type transfer struct {
 	refusal  *refusal // why the file could not be opened
 	underway bool     // 150 is sent
 
-	aborts []abort // to be answered after the final reply; under session.mu
+	// Under session.mu:
+	ending bool    // the final reply is about to be sent: nothing runs beside it any more
+	aborts []abort // to be answered after the final reply
 }
 
 // abort is an ABOR and when it came.
@@ -105,11 +107,20 @@ func (t *transfer) reply(r reply) {
 		t.session.control.reply(150, cmp.Or(t.opening, "Data connection is open, transfer starts."))
 		return
 	}
+	t.end()
 	cause := r.text
 	r = t.verdict(r)
 	t.session.control.reply(r.code, r.text)
 	t.log(r, cause)
 	t.finish(r.code)
+}
+
+// end comes before the final reply: whoever has read that one must not find the
+// transfer running.
+func (t *transfer) end() {
+	t.session.mu.Lock()
+	defer t.session.mu.Unlock()
+	t.ending = true
 }
 
 // finish ends the transfer after its final reply.
