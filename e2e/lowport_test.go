@@ -36,7 +36,7 @@ func TestPort21FromTheServiceManager(t *testing.T) {
 	passive.close(t)
 	p.awaitGreeting(t, fmt.Sprintf("127.0.0.1:%d", control.port))
 	p.checkUnprivileged(t, noCapability)
-	exchange(t, s, nil, "127.0.0.1", control.port)
+	thereAndBack(t, s, nil, "127.0.0.1", control.port)
 	if port := fmt.Sprintf(`"port": %d`, passive.port); !strings.Contains(p.log.String(), port) {
 		t.Errorf("no transfer used passive port %d", passive.port)
 	}
@@ -60,7 +60,7 @@ func TestPort21ByCapability(t *testing.T) {
 	p := startProgram(t, ns.command(asUser("--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"), suite.binary, "serve", "--config", s.configFile()))
 	ns.awaitGreeting(t, p, "127.0.0.1", 21)
 	p.checkUnprivileged(t, bindCapability)
-	exchange(t, s, ns, "127.0.0.1", 21)
+	thereAndBack(t, s, ns, "127.0.0.1", 21)
 	if !strings.Contains(p.log.String(), `"active_source_port": "20"`) {
 		t.Error("the log does not tell the source port")
 	}
@@ -81,7 +81,7 @@ func TestPort21BySetting(t *testing.T) {
 	p := startProgram(t, ns.command(asUser(), suite.binary, "serve", "--config", file))
 	ns.awaitGreeting(t, p, "127.0.0.1", 21)
 	p.checkUnprivileged(t, noCapability)
-	exchange(t, s, ns, "127.0.0.1", 21)
+	thereAndBack(t, s, ns, "127.0.0.1", 21)
 }
 
 func TestPort21ByRedirect(t *testing.T) {
@@ -97,7 +97,7 @@ func TestPort21ByRedirect(t *testing.T) {
 	p := startProgram(t, inside.command(asUser(), suite.binary, "serve", "--config", s.configFile()))
 	outside.awaitGreeting(t, p, insideAddress, 21)
 	p.checkUnprivileged(t, noCapability)
-	exchange(t, s, outside, insideAddress, 21)
+	thereAndBack(t, s, outside, insideAddress, 21)
 }
 
 func TestPort21WithoutTheRight(t *testing.T) {
@@ -177,8 +177,8 @@ func (p *process) checkUnprivileged(t *testing.T, capabilities string) {
 	}
 }
 
-// exchange uploads a file and downloads it again, in passive and active mode.
-func exchange(t *testing.T, s *site, ns *namespace, host string, port int) {
+// thereAndBack uploads a file and downloads it again, in passive and active mode.
+func thereAndBack(t *testing.T, s *site, ns *namespace, host string, port int) {
 	t.Helper()
 	const content = "through the door\n"
 	local := filepath.Join(s.dir, "local.txt")
