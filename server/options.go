@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -21,6 +22,9 @@ type Options struct {
 	// Listeners are the control addresses that Listen binds. Empty: one plain
 	// listener on ":2121".
 	Listeners []Listener
+
+	// Listen binds one address of Listeners. Nil: TCP, without MPTCP.
+	Listen func(ctx context.Context, address string) (net.Listener, error)
 
 	// Auth says who a client is and which files it sees. Required.
 	Auth Authenticator
@@ -242,6 +246,9 @@ func (o Options) withDefaults() Options {
 	}
 	o.Listeners = slices.Clone(o.Listeners)
 	o.Hosts = slices.Clone(o.Hosts)
+	if o.Listen == nil {
+		o.Listen = listenTCP
+	}
 	if o.Banner == "" {
 		o.Banner = defaultBanner
 	}

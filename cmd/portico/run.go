@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/spf13/cobra"
 
 	"github.com/portico-ftp/portico/config"
@@ -15,7 +16,7 @@ import (
 // run executes one command line and returns its exit code: 0, or 1 after an
 // error, which it has written to stderr by then.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid()}
+	p := &program{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid(), handed: func() []*os.File { return activation.Files(true) }}
 	root := p.rootCommand()
 	root.SetArgs(append([]string{}, args...)) // never nil: cobra would read os.Args
 	root.SetIn(stdin)
@@ -42,6 +43,8 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	uid            int // -1 where the system has none
+	// handed takes the sockets that a service manager has opened, once.
+	handed func() []*os.File
 }
 
 func (p *program) rootCommand() *cobra.Command {
@@ -54,6 +57,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.AddCommand(
 		p.serveCommand(),
 		p.checkCommand(),
+		p.firewallCommand(),
 		p.planCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
