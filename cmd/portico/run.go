@@ -12,8 +12,8 @@ import (
 	"github.com/portico-ftp/portico/config"
 )
 
-// run executes one command line and returns its exit code: 0, or 1 after an
-// error, which it has written to stderr by then.
+// run executes one command line and returns its exit code: 0, 1 after an error,
+// which it has written to stderr by then, or the one of an exitError.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid()}
 	root := p.rootCommand()
@@ -25,6 +25,10 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if err == nil {
 		return 0
 	}
+	var exit exitError
+	if errors.As(err, &exit) {
+		return int(exit)
+	}
 	if !errors.Is(err, errReported) {
 		for _, fault := range config.Faults(err) {
 			fmt.Fprintln(stderr, "portico:", fault)
@@ -35,6 +39,13 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 
 // errReported ends a command whose output has said what is wrong.
 var errReported = errors.New("the output says what is wrong")
+
+// exitError ends a command whose output has said what is wrong, with an exit
+// code of its own.
+type exitError int
+
+// Error implements error.
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // program is what the commands know of the world around them.
 type program struct {
@@ -54,6 +65,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.AddCommand(
 		p.serveCommand(),
 		p.checkCommand(),
+		p.doctorCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
 		p.versionCommand(),
