@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -19,7 +18,7 @@ func (c *course) checkActive(ctx context.Context, verb string) {
 	check := Check{Name: strings.ToLower(verb), Area: AreaActive, Cases: activeCases()}
 	s, err := c.live(ctx)
 	if err != nil {
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 		return
 	}
 	listener, err := c.listen(ctx, s)
@@ -34,16 +33,13 @@ func (c *course) checkActive(ctx context.Context, verb string) {
 	r, err := s.command("%s", activeCommand(verb, told))
 	switch {
 	case err != nil:
-		c.noteSilent(ctx, check, verb, err)
+		c.noteSilent(check, verb, err)
 	case !r.completed():
 		c.noteRefusedActive(s, check, verb, told, r)
 	default:
-		into := &bytes.Buffer{}
-		listing := c.transfer(ctx, s, transfer{command: "LIST", connect: accept(listener, c.Timeout), into: into, limit: listingLimit})
-		if ctx.Err() != nil {
-			c.skip(ctx, check, ctx.Err())
-			return
-		}
+		list := c.listOver(nil, false)
+		list.connect = accept(listener, c.Timeout)
+		listing := c.transfer(ctx, s, list)
 		c.noteActive(s, check, told, listing)
 	}
 }

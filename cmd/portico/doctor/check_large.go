@@ -37,7 +37,7 @@ func (c *course) checkLarge(ctx context.Context) {
 	up, err := c.move(ctx, transfer{command: "STOR " + name, upload: bytes.NewReader(content)})
 	switch {
 	case err != nil:
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 	case up.opening.negative():
 		c.downloadLargest(ctx, check, "this user may not upload")
 	case !up.succeeded():
@@ -71,7 +71,7 @@ func (c *course) downloadBack(ctx context.Context, check Check, name string, con
 	down, err := c.move(ctx, transfer{command: "RETR " + name, into: sum, limit: c.Size + 1})
 	switch {
 	case err != nil:
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 		return
 	case down.opening.negative(): // an upload-only account
 		check.Verdict = OK
@@ -106,7 +106,7 @@ func (c *course) downloadLargest(ctx context.Context, check Check, why string) {
 	down, err := c.move(ctx, transfer{command: "RETR " + name, into: io.Discard, limit: min(size, c.Size)})
 	switch {
 	case err != nil:
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 	case down.opening.negative():
 		check.Verdict, check.Detail = Skipped, fmt.Sprintf("%s, and the largest file is refused (%v)", why, down.opening)
 		c.note(check)
@@ -142,12 +142,15 @@ func (c *course) largestFile(ctx context.Context) (string, int64) {
 	return parse(listing.String())
 }
 
+const cleanUpName = "clean-up"
+
 // cleanUp deletes what this examination has written, also when its time is
 // over.
 func (c *course) cleanUp(ctx context.Context, name string) {
 	if ctx.Err() != nil {
 		ctx = context.WithoutCancel(ctx)
 		c.close() // with its context the session has ended
+		c.reopenings = 0
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*c.Timeout)
 	defer cancel()
@@ -160,7 +163,7 @@ func (c *course) cleanUp(ctx context.Context, name string) {
 		problem = r.String()
 	}
 	if problem != "" {
-		c.note(Check{Name: "clean-up", Area: AreaTransfer, Verdict: Warn,
+		c.note(Check{Name: cleanUpName, Area: AreaTransfer, Verdict: Warn,
 			Detail: fmt.Sprintf("the file %s could not be deleted: %s", name, problem), Remedy: "delete it by hand"})
 	}
 	if c.session != nil && c.session.broken {

@@ -17,6 +17,7 @@ func (d *doctor) checkLong(ctx context.Context, courses []*course) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.Long+(transferBudget+4)*d.Timeout)
 	defer cancel()
+	d.over = ctx.Err
 	var all sync.WaitGroup
 	for _, c := range courses {
 		c.reopenings = 0
@@ -31,7 +32,7 @@ func (c *course) checkIdle(ctx context.Context) {
 	defer c.close()
 	check := Check{Name: "idle-control", Area: AreaControl, Cases: []Case{Control}}
 	if _, err := c.live(ctx); err != nil {
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 		return
 	}
 	if c.passive != "" && !c.ReadOnly && c.trickle(ctx, check) {
@@ -62,9 +63,6 @@ func (c *course) trickle(ctx context.Context, check Check) bool {
 	defer c.cleanUp(ctx, name)
 	check.Detail = fmt.Sprintf("after a transfer of %v", c.Long)
 	switch {
-	case ctx.Err() != nil:
-		c.skip(ctx, check, ctx.Err())
-		return true
 	case r.succeeded():
 		check.Verdict = OK
 		check.Detail += " the control connection still works"
@@ -110,7 +108,7 @@ func (s *slowly) Read(p []byte) (int, error) {
 func (c *course) pause(ctx context.Context, check Check) {
 	s, err := c.live(ctx)
 	if err != nil {
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 		return
 	}
 	timer := time.NewTimer(c.Long)
@@ -118,7 +116,7 @@ func (c *course) pause(ctx context.Context, check Check) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		c.skip(ctx, check, ctx.Err())
+		c.skip(check, ctx.Err())
 		return
 	}
 	r, err := s.command("NOOP")

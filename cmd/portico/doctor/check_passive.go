@@ -1,11 +1,11 @@
 package doctor
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -24,12 +24,12 @@ func (c *course) checkPassive(ctx context.Context, verb string) {
 	check := Check{Name: strings.ToLower(verb), Area: AreaPassive, Cases: passiveCases()}
 	s, err := c.live(ctx)
 	if err != nil {
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 		return
 	}
 	r, err := s.command("%s", verb)
 	if err != nil {
-		c.noteSilent(ctx, check, verb, err)
+		c.noteSilent(check, verb, err)
 		return
 	}
 	if !r.completed() {
@@ -53,7 +53,7 @@ func (c *course) checkPassive(ctx context.Context, verb string) {
 		c.noteUnopened(ctx, check, k)
 		return
 	}
-	listing := c.transfer(ctx, s, listOver(k.conn, false))
+	listing := c.transfer(ctx, s, c.listOver(k.conn, false))
 	c.noteListing(check, verb, k, listing)
 }
 
@@ -122,11 +122,7 @@ func (c *course) noteAddress(s *session, announced endpoint, k knocked) {
 	c.note(check)
 }
 
-func (c *course) noteSilent(ctx context.Context, check Check, verb string, err error) {
-	if ctx.Err() != nil {
-		c.skip(ctx, check, err)
-		return
-	}
+func (c *course) noteSilent(check Check, verb string, err error) {
 	check.Verdict = Blocked
 	check.Detail = fmt.Sprintf("%s was not answered: %s", verb, reason(err))
 	check.Remedy = "look at the server's log, and for a firewall that inspects FTP and drops this command"
@@ -207,8 +203,8 @@ func (c *course) noteListing(check Check, verb string, k knocked, listing *resul
 
 // listOver is a listing over a connection that is open. The listing is thrown
 // away.
-func listOver(conn net.Conn, fresh bool) transfer {
-	return transfer{command: "LIST", connect: given(conn), into: &bytes.Buffer{}, limit: listingLimit, fresh: fresh}
+func (c *course) listOver(conn net.Conn, fresh bool) transfer {
+	return transfer{command: "LIST", connect: given(conn), into: io.Discard, limit: listingLimit, fresh: fresh, budget: listingBudget * c.Timeout}
 }
 
 func given(conn net.Conn) func(context.Context) (net.Conn, error) {
@@ -225,7 +221,7 @@ func (c *course) list(ctx context.Context, fresh bool) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.transfer(ctx, s, listOver(conn, fresh)), nil
+	return c.transfer(ctx, s, c.listOver(conn, fresh)), nil
 }
 
 // openPassive opens a data connection in the passive mode that has worked.

@@ -116,12 +116,12 @@ func (c *course) checkReuse(ctx context.Context) {
 	}
 	resuming, err := c.list(ctx, false)
 	if err != nil {
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 		return
 	}
 	fresh, err := c.list(ctx, true)
 	if err != nil {
-		c.skip(ctx, check, err)
+		c.skip(check, err)
 		return
 	}
 	switch {

@@ -120,7 +120,7 @@ func (r *Report) exitCode() int {
 		return ExitPassive
 	case has(Blocked, AreaActive):
 		return ExitActive
-	case slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Verdict == Blocked || c.Verdict == Warn }):
+	case !r.Complete, slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Verdict == Blocked || c.Verdict == Warn }):
 		return ExitFinding
 	default:
 		return ExitOK

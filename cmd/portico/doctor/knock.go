@@ -36,10 +36,10 @@ type knocked struct {
 	err   error
 }
 
-// bannerWait is how long a data port is listened to before it is used. The
-// server has nothing to say there before a transfer is asked for, so one that
-// talks is no FTP server's.
-const bannerWait = 200 * time.Millisecond
+// defaultBannerWait is how long a data port is listened to before it is used.
+// The server has nothing to say there before a transfer is asked for, so one
+// that talks is no FTP server's.
+const defaultBannerWait = 200 * time.Millisecond
 
 // knock connects to a data port.
 func (d *doctor) knock(ctx context.Context, to netip.AddrPort) knocked {
@@ -48,7 +48,7 @@ func (d *doctor) knock(ctx context.Context, to netip.AddrPort) knocked {
 		return k
 	}
 	early := make([]byte, 64)
-	k.conn.SetReadDeadline(time.Now().Add(bannerWait))
+	k.conn.SetReadDeadline(time.Now().Add(d.bannerWait))
 	n, err := k.conn.Read(early)
 	k.conn.SetReadDeadline(time.Time{})
 	switch {

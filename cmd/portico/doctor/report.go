@@ -116,6 +116,9 @@ type Report struct {
 	Server string `json:"server,omitempty"`
 	// ExitCode is one of the constants above.
 	ExitCode int `json:"exit_code"`
+	// Complete says that everything was tried for which there was a way. It is
+	// false if the time was over first, or the examination interrupted.
+	Complete bool `json:"complete"`
 	// Cases are the four cases, always all and in the same order.
 	Cases []CaseResult `json:"cases"`
 	// Checks are in the order in which they were made.

@@ -21,15 +21,17 @@ func Run(ctx context.Context, opts Options) *Report {
 // doctor is one examination.
 type doctor struct {
 	Options
-	trace prober
+	trace      prober
+	bannerWait time.Duration
 
-	mu     sync.Mutex // guards report, because long checks run side by side
+	mu     sync.Mutex   // guards the rest, because long checks run side by side
+	over   func() error // says why the time is over, nil if it is not
 	report Report
 }
 
 func newDoctor(opts Options) *doctor {
-	d := &doctor{Options: opts.withDefaults(), trace: sendProbe}
-	d.report.Target = opts.Target.String()
+	d := &doctor{Options: opts.withDefaults(), trace: sendProbe, bannerWait: defaultBannerWait}
+	d.report.Target, d.report.Complete = opts.Target.String(), true
 	if opts.Dial != nil {
 		d.trace = nil // the way of such connections is not known
 	}
@@ -39,6 +41,7 @@ func newDoctor(opts Options) *doctor {
 func (d *doctor) run(ctx context.Context) *Report {
 	limited, cancel := context.WithTimeout(ctx, d.Deadline)
 	defer cancel()
+	d.over = limited.Err
 	var entered []*course
 	for _, addr := range d.resolve(limited) {
 		if c := d.examine(limited, addr); c != nil {
@@ -58,8 +61,24 @@ func (d *doctor) note(c Check) {
 	if c.Cases == nil {
 		c.Cases = []Case{}
 	}
+	// Cleaning up has a time of its own.
+	if err := d.over(); err != nil && c.Verdict != OK && c.Name != cleanUpName {
+		c = untried(c, err)
+		d.report.Complete = false
+	}
 	d.report.Checks = append(d.report.Checks, c)
 	d.OnCheck(c)
+}
+
+// untried is a check that the end of the time has spoilt: what it saw was its
+// own connections being closed.
+func untried(c Check, why error) Check {
+	c.Verdict, c.Detail, c.Remedy = Skipped, "not tried: the examination was interrupted", ""
+	if errors.Is(why, context.DeadlineExceeded) {
+		c.Detail = "not tried: the time for the examination is over"
+		c.Remedy = "give it more time with --deadline"
+	}
+	return c
 }
 
 // resolve returns one address of each family that is asked for.

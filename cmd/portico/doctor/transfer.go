@@ -40,13 +40,17 @@ type result struct {
 	resumed    bool
 	moved      int64
 	cut        bool // by the limit
+	late       bool // cut by the budget
 	dataErr    error
 	took       time.Duration
 }
 
-// transferBudget is how many timeouts a transfer may take that does not stall,
-// so that one byte now and then does not go on forever.
-const transferBudget = 10
+// Transfers that do not stall may take a number of timeouts, so that one byte
+// now and then does not go on forever.
+const (
+	transferBudget = 10
+	listingBudget  = 3
+)
 
 // transfer makes a transfer. The control connection is broken afterwards if the
 // server did not come to an end with it.
@@ -94,10 +98,10 @@ func (c *course) moveData(ctx context.Context, s *session, t transfer, r *result
 	}
 	r.peer = addrPortOf(raw.RemoteAddr())
 	unwatch := context.AfterFunc(ctx, func() { raw.Close() })
-	defer unwatch()
+	defer func() { r.late = !unwatch() && errors.Is(ctx.Err(), context.DeadlineExceeded) }()
 	conn := raw
 	if s.tlsConfig != nil {
-		secure := tls.Client(raw, dataTLS(s.tlsConfig, t.fresh))
+		secure := tls.Client(raw, s.dataTLS(t.fresh))
 		limited, cancel := context.WithTimeout(ctx, c.Timeout)
 		r.tlsErr = secure.HandshakeContext(limited)
 		cancel()
@@ -110,15 +114,40 @@ func (c *course) moveData(ctx context.Context, s *session, t transfer, r *result
 	}
 	r.copy(conn, t, c.Timeout)
 	conn.SetDeadline(time.Now().Add(c.Timeout))
-	if err := conn.Close(); err != nil && t.upload != nil && r.dataErr == nil {
-		r.dataErr = err
+	if t.upload != nil && r.dataErr == nil {
+		r.dataErr = finishUpload(conn, raw)
 	}
+	conn.Close()
 }
 
-func dataTLS(control *tls.Config, fresh bool) *tls.Config {
-	config := control.Clone()
+// finishUpload says that the file has ended, and reads what the server has sent
+// by itself, such as TLS session tickets: closing a socket with unread bytes
+// resets the connection, and the end of the file may be lost.
+func finishUpload(conn, raw net.Conn) error {
+	if secure, ok := conn.(*tls.Conn); ok {
+		if err := secure.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	if half, ok := raw.(interface{ CloseWrite() error }); ok {
+		if err := half.CloseWrite(); err != nil {
+			return err
+		}
+		io.Copy(io.Discard, io.LimitReader(raw, replyLimit))
+	}
+	return nil
+}
+
+// dataTLS is the configuration of a data connection.
+func (s *session) dataTLS(fresh bool) *tls.Config {
+	config := s.tlsConfig.Clone()
 	if fresh {
 		config.ClientSessionCache = nil
+	}
+	// Sessions with a certificate that has expired would not be resumed, and
+	// the server might insist.
+	if chain := s.tlsState.PeerCertificates; len(chain) > 0 && time.Now().After(chain[0].NotAfter) {
+		config.Time = func() time.Time { return chain[0].NotAfter.Add(-time.Second) }
 	}
 	return config
 }
@@ -165,8 +194,8 @@ func (r *result) succeeded() bool {
 
 // stalled says that data moved no more, while nobody said why.
 func (r *result) stalled() bool {
-	return r.opening.preliminary() && r.peer.IsValid() && r.tlsErr == nil && !r.final.completed() &&
-		(isTimeout(r.dataErr) || errors.Is(r.dataErr, net.ErrClosed) || r.dataErr == nil && isTimeout(r.finalErr))
+	return !r.late && r.opening.preliminary() && r.peer.IsValid() && r.tlsErr == nil && !r.final.completed() &&
+		(isTimeout(r.dataErr) || r.dataErr == nil && isTimeout(r.finalErr))
 }
 
 // problem says why it did not succeed.
@@ -182,6 +211,8 @@ func (r *result) problem() string {
 		return "no data connection: " + reason(r.connectErr)
 	case r.tlsErr != nil:
 		return "TLS on the data connection failed: " + reason(r.tlsErr)
+	case r.late:
+		return fmt.Sprintf("it was too slow: %d bytes in %v", r.moved, r.took.Round(time.Second))
 	case r.stalled():
 		return fmt.Sprintf("it stalled after %d bytes", r.moved)
 	case r.final.negative():
