@@ -15,7 +15,7 @@ import (
 var (
 	// ErrBeyondEnd says that an upload cannot go on where it was asked to,
 	// because there is less than that.
-	ErrBeyondEnd = errors.New("driver: an upload cannot go on beyond what there is")
+	ErrBeyondEnd = errors.New("driver: beyond the end")
 	// ErrAddedTo says that another upload is adding to the file.
 	ErrAddedTo = errors.New("driver: another upload is adding to this file: try again when it has ended")
 )
@@ -185,7 +185,7 @@ func (u *Uploads) resume(target target, flag int, offset int64) (afero.File, err
 	case found:
 		return nil, beyondEnd(offset, partial.size)
 	case !target.exists:
-		return nil, beyondEnd(offset, 0)
+		return nil, fmt.Errorf("%w: there is nothing to go on with: send the file from its start", ErrBeyondEnd)
 	case offset > target.size:
 		return nil, beyondEnd(offset, target.size)
 	case offset == target.size:
@@ -196,7 +196,7 @@ func (u *Uploads) resume(target target, flag int, offset int64) (afero.File, err
 }
 
 func beyondEnd(offset, size int64) error {
-	return fmt.Errorf("%w: at %d of %d bytes", ErrBeyondEnd, offset, size)
+	return fmt.Errorf("%w: an upload cannot go on at %d: there are %d bytes", ErrBeyondEnd, offset, size)
 }
 
 // goOn takes what was kept of an interrupted upload. Two cannot: the second

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the client programs that the end-to-end tests drive, where that is
-# possible: as root, with apt. Elsewhere it says what is missing and succeeds:
+# Installs the programs that the tests drive (FTP clients, and the firewalls that
+# check what portico firewall prints) where that is possible: as root, with apt.
+# Elsewhere it says what is missing and succeeds:
 # the tests skip what they cannot do, and fail in CI.
 set -eu
 
@@ -8,15 +9,26 @@ missing=
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v lftp >/dev/null 2>&1 || missing="$missing lftp"
 python3 -c 'import ftplib, ssl' >/dev/null 2>&1 || missing="$missing python3"
+if [ "$(uname -s)" = Linux ]; then
+	for program in nft iptables ip setpriv; do
+		PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1 && continue
+		case $program in
+		nft) missing="$missing nftables" ;;
+		ip) missing="$missing iproute2" ;;
+		setpriv) missing="$missing util-linux" ;;
+		*) missing="$missing $program" ;;
+		esac
+	done
+fi
 
 if [ -z "$missing" ]; then
 	exit 0
 fi
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-	echo "Missing for the end-to-end tests:$missing (as root: apt-get install$missing)" >&2
+	echo "Missing for the tests:$missing (as root: apt-get install$missing)" >&2
 	exit 0
 fi
-echo "Installing$missing for the end-to-end tests" >&2
+echo "Installing$missing for the tests" >&2
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 # the names are words on purpose

@@ -37,6 +37,10 @@ func newActiveDialer(opts Active) (*activeDialer, error) {
 	return &activeDialer{sourcePort: port}, nil
 }
 
+// ActiveSourcePort is the local port of data connections in active mode, as
+// SourcePortAuto was settled by New. 0: the kernel chooses one for each.
+func (s *Server) ActiveSourcePort() uint16 { return s.dialer.sourcePort }
+
 // mayBind tries whether the process may use the port. That it is in use is no
 // obstacle: connections to different clients share it.
 func mayBind(port uint16) error {

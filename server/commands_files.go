@@ -7,13 +7,19 @@ import (
 	"time"
 )
 
-// rewordDone is for commands whose success needs no words but that.
-func (s *session) rewordDone(_ command, r reply) reply {
-	if r.code < 400 {
-		r.text = "Done."
-		return r
+// rewordDone is for DELE, RMD and RNTO, whose success needs no words but that.
+func (s *session) rewordDone(cmd command, r reply) reply {
+	if r.code >= 400 {
+		return s.explain(r)
 	}
-	return s.explain(r)
+	switch cmd.verb {
+	case "RNTO":
+		s.emit(Event{Kind: EventRename, Path: s.renameFrom, Target: s.abs(cmd.arg)})
+	default: // DELE, RMD
+		s.emit(Event{Kind: EventDelete, Path: s.abs(cmd.arg)})
+	}
+	r.text = "Done."
+	return r
 }
 
 // rewordCWD names the new directory.
@@ -29,6 +35,7 @@ func (s *session) rewordCWD(_ command, r reply) reply {
 // clients parse it.
 func (s *session) rewordMKD(cmd command, r reply) reply {
 	if r.code < 400 {
+		s.emit(Event{Kind: EventMkdir, Path: s.abs(cmd.arg)})
 		r.text = quoted(s.abs(cmd.arg)) + " created."
 		return r
 	}
@@ -36,9 +43,9 @@ func (s *session) rewordMKD(cmd command, r reply) reply {
 }
 
 // rewordRNFR lets the next command be RNTO.
-func (s *session) rewordRNFR(_ command, r reply) reply {
+func (s *session) rewordRNFR(cmd command, r reply) reply {
 	if r.code == 350 {
-		s.renaming = true
+		s.renaming, s.renameFrom = true, s.abs(cmd.arg)
 		r.text = "Send RNTO with the new name."
 		return r
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -21,6 +22,9 @@ type Options struct {
 	// Listeners are the control addresses that Listen binds. Empty: one plain
 	// listener on ":2121".
 	Listeners []Listener
+
+	// Listen binds one address of Listeners. Nil: TCP, without MPTCP.
+	Listen func(ctx context.Context, address string) (net.Listener, error)
 
 	// Auth says who a client is and which files it sees. Required.
 	Auth Authenticator
@@ -55,6 +59,11 @@ type Options struct {
 
 	// Hosts are servers of their own behind the same addresses (RFC 7151).
 	Hosts []VirtualHost
+
+	// OnEvent is told of logins, of files that came and went, and of what was
+	// changed, after the client has been told, by the goroutine that did it. It
+	// must return soon and may be called concurrently. Nil: nobody is told.
+	OnEvent func(Event)
 
 	// OnCommand is told of every command after its final reply, by the
 	// goroutine that sent it. It must return soon and may be called
@@ -242,6 +251,9 @@ func (o Options) withDefaults() Options {
 	}
 	o.Listeners = slices.Clone(o.Listeners)
 	o.Hosts = slices.Clone(o.Hosts)
+	if o.Listen == nil {
+		o.Listen = listenTCP
+	}
 	if o.Banner == "" {
 		o.Banner = defaultBanner
 	}

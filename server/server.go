@@ -87,11 +87,9 @@ func (s *Server) Listen() error {
 	if len(s.bound) > 0 {
 		return nil
 	}
-	var config net.ListenConfig
-	config.SetMultipathTCP(false) // costs time, and a TCP sandbox does not see such sockets
 	var bound []boundListener
 	for _, spec := range s.opts.Listeners {
-		listener, err := config.Listen(context.Background(), "tcp", spec.Address)
+		listener, err := s.opts.Listen(context.Background(), spec.Address)
 		if err != nil {
 			for _, b := range bound {
 				b.Close()
@@ -102,6 +100,12 @@ func (s *Server) Listen() error {
 	}
 	s.bound = bound
 	return nil
+}
+
+func listenTCP(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // costs time, and a TCP sandbox does not see such sockets
+	return config.Listen(ctx, "tcp", address)
 }
 
 // Addrs are the addresses that Listen has bound, in the order of

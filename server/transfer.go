@@ -114,6 +114,7 @@ func (t *transfer) reply(r reply) {
 	r = t.verdict(r)
 	t.session.control.reply(r.code, r.text)
 	t.log(r, cause)
+	t.emit(r.code)
 	t.finish(r.code)
 }
 

@@ -38,6 +38,7 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	users, err := service.accounts.add("", s.users, s.config.Users)
 	faults = append(faults, err)
 	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
+	options.Listen = s.sockets.listen
 	options.Hosts, err = s.serverHosts(service.accounts, options.TLS, log)
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
@@ -56,10 +57,14 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 		options.OnCommand = service.commands.record
 	}
 	service.server, err = s.bindControl(options)
+	if err == nil { // otherwise not every listener had its turn
+		err = s.sockets.unused()
+	}
 	faults = append(faults, err)
 
 	if err := errors.Join(faults...); err != nil {
 		service.close(log)
+		s.sockets.close()
 		return nil, err
 	}
 	return service, nil
@@ -91,7 +96,7 @@ func (s *setup) bindPassive(log *zap.Logger) (*portalloc.Allocator, error) {
 		return nil, nil
 	}
 	options := allocatorOptions(s.config)
-	options.Logger = log
+	options.Logger, options.Listen = log, s.sockets.listenPort
 	ports, err := portalloc.New(options)
 	if err != nil {
 		return nil, s.fault("passive.ports", "%s (--passive-ports)%s", withoutPackage(err), passiveRemedy(err))
@@ -144,7 +149,7 @@ func (s *setup) sourcePortFault(err error) error {
 		return err
 	}
 	return s.fault("active.source_port", "this process may not use port %s: %v: write auto or ephemeral, or %s",
-		s.config.Active.SourcePort, refused.Err, lowPortRemedy)
+		s.config.Active.SourcePort, refused.Err, sourcePortRemedy)
 }
 
 // listenFault names the listener that could not be bound.
@@ -189,8 +194,10 @@ func holder(port string) string {
 }
 
 const (
-	lowPortRemedy   = "allow ports below 1024: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, setcap cap_net_bind_service=+ep on the binary, or sysctl net.ipv4.ip_unprivileged_port_start"
-	openFilesRemedy = "raise the limit of open files (ulimit -n, LimitNOFILE= in the systemd unit), or use fewer ports"
+	lowPortRemedy = "get the right to ports below 1024: socket activation (ListenStream= in a systemd socket unit), AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, " +
+		"setcap cap_net_bind_service=+ep on the binary, sysctl net.ipv4.ip_unprivileged_port_start, or a higher port here and a redirect to it in the firewall"
+	sourcePortRemedy = "grant it the right: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, setcap cap_net_bind_service=+ep on the binary, or sysctl net.ipv4.ip_unprivileged_port_start=20"
+	openFilesRemedy  = "raise the limit of open files (ulimit -n, LimitNOFILE= in the systemd unit), or use fewer ports"
 )
 
 // bindRemedy says what to do when a control port could not be bound.

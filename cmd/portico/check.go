@@ -6,14 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"github.com/portico-ftp/portico/driver"
-	"github.com/portico-ftp/portico/server"
+	"github.com/portico-ftp/portico/portalloc"
 )
 
 func (p *program) checkCommand() *cobra.Command {
@@ -68,10 +66,19 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	s.tls, err = loadTLS(cfg)
 	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry("tls", leaf(s.tls), time.Now())))
 	s.checkHostTLS(r, time.Now())
-	for i, l := range cfg.Listeners {
-		r.add("listen on "+l.Address, "can be bound", s.tryListener(ctx, i))
+	s.sockets, err = p.takeSockets()
+	if n := s.sockets.count(); n > 0 || err != nil {
+		r.add("socket activation", fmt.Sprintf("%d sockets handed over", n), err)
 	}
+	for i, l := range cfg.Listeners {
+		r.add("listen on "+l.Address, s.describeListener(l.Address), s.tryListener(ctx, i))
+	}
+	s.checkPrivileges(r, portalloc.ReadSystem())
 	s.checkPassive(r)
+	if err := s.sockets.unused(); err != nil {
+		r.add("socket activation", "", err)
+	}
+	s.sockets.close()
 	s.checkActive(r)
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
@@ -143,8 +150,15 @@ func (s *setup) checkExpiry(section string, certificate *x509.Certificate, now t
 	}
 }
 
+func (s *setup) describeListener(address string) string {
+	if name := s.sockets.nameOf(address); name != "" {
+		return fmt.Sprintf("handed over as %q", name)
+	}
+	return "can be bound"
+}
+
 func (s *setup) tryListener(ctx context.Context, index int) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listeners[index].Address)
+	listener, err := s.sockets.listen(ctx, s.config.Listeners[index].Address)
 	if err != nil {
 		return s.listenerFault(index, err)
 	}
@@ -161,7 +175,11 @@ func (s *setup) checkPassive(r *report) {
 		r.add("passive ports", "none, passive mode is off", err)
 		return
 	}
-	r.add("passive ports", fmt.Sprintf("%v (%d)", list, list.Len()), err)
+	detail := fmt.Sprintf("%v (%d)", list, list.Len())
+	if n := s.sockets.passive(list.Contains); n > 0 {
+		detail += fmt.Sprintf(", %d of them handed over", n)
+	}
+	r.add("passive ports", detail, err)
 	r.addFindings(s.findings(nil), err == nil)
 	s.checkPublicAddress(r)
 }
@@ -186,30 +204,4 @@ func (s *setup) checkPublicAddress(r *report) {
 		r.add("public address "+rule.Rule.Address, fmt.Sprint(rule.Addresses), err)
 		err = nil
 	}
-}
-
-// checkActive makes a server that listens nowhere: that alone tries the source
-// port.
-func (s *setup) checkActive(r *report) {
-	if !s.config.Active.Enabled {
-		return
-	}
-	err := s.trySourcePort()
-	r.add("active source port", string(s.config.Active.SourcePort), err)
-}
-
-func (s *setup) trySourcePort() error {
-	users, err := driver.NewUsers(nil, driver.UsersOptions{})
-	if err != nil {
-		return err
-	}
-	options, err := serverOptions(s.config)
-	if err != nil {
-		return err
-	}
-	srv, err := server.New(server.Options{Auth: users, Active: options.Active})
-	if err != nil {
-		return s.sourcePortFault(err)
-	}
-	return srv.Close()
 }

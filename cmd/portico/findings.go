@@ -17,6 +17,9 @@ func (s *setup) findings(system *portalloc.System) []portalloc.Finding {
 	if passive.Ports.Len() == 0 {
 		return nil
 	}
+	if n := s.sockets.passive(func(port uint16) bool { return port < firstOrdinaryPort && passive.Ports.Contains(port) }); n > 0 {
+		system = withPrivileges(system)
+	}
 	findings := portalloc.Check(portalloc.CheckOptions{
 		Ports:           passive.Ports,
 		AdvertisedPorts: passive.AdvertisedPorts,
@@ -28,6 +31,17 @@ func (s *setup) findings(system *portalloc.System) []portalloc.Finding {
 		findings[i].Setting = findingSetting(findings[i].Setting)
 	}
 	return findings
+}
+
+// withPrivileges is the machine as it looks to somebody whose low ports are
+// bound already.
+func withPrivileges(system *portalloc.System) *portalloc.System {
+	privileged := portalloc.ReadSystem()
+	if system != nil {
+		privileged = *system
+	}
+	privileged.MayBindPrivileged = true
+	return &privileged
 }
 
 // findingSetting is the key behind a word of portalloc's, if there is one.

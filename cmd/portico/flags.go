@@ -35,17 +35,23 @@ func (f *serveFlags) takeDirectory(args []string) {
 }
 
 func (f *serveFlags) register(cmd *cobra.Command) {
+	f.registerNetwork(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.file, "config", "", "configuration file (.yaml, .toml or .json)")
-	flags.StringArrayVar(&f.listen, "listen", nil, "control address as host:port; may be repeated")
-	flags.StringVar(&f.passivePorts, "passive-ports", "", "ports for data connections, such as 21100-21149,21160")
-	flags.StringVar(&f.publicAddress, "public-address", "", `address that clients are told: an IP address, a host name, or "local"`)
 	flags.StringArrayVar(&f.users, "user", nil, "NAME:PASSWORD of a user of DIR; may be repeated. Other users of this machine can read it in the list of processes")
 	flags.BoolVar(&f.anonymous, "anonymous", false, "let anybody list and download DIR")
 	flags.BoolVar(&f.readOnly, "read-only", false, "let every user list and download only")
 	flags.BoolVar(&f.selfSigned, "tls-self-signed", false, "offer TLS with a certificate made in memory, for trials")
 	flags.BoolVar(&f.allowRoot, "allow-root", false, "run as root nevertheless")
 	flags.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error")
+}
+
+// registerNetwork registers the flags that matter to firewalls, too.
+func (f *serveFlags) registerNetwork(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.file, "config", "", "configuration file (.yaml, .toml or .json)")
+	flags.StringArrayVar(&f.listen, "listen", nil, "control address as host:port; may be repeated")
+	flags.StringVar(&f.passivePorts, "passive-ports", "", "ports for data connections, such as 21100-21149,21160")
+	flags.StringVar(&f.publicAddress, "public-address", "", `address that clients are told: an IP address, a host name, or "local"`)
 }
 
 // load reads the configuration with the flags on top. Like config.Load, it

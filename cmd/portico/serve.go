@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	if s.sockets, err = p.takeSockets(); err != nil {
+		return err
+	}
 	service, err := s.bind(log)
 	if err != nil {
 		return err
@@ -62,10 +66,24 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 	log.Info("serving",
 		zap.Strings("listeners", texts(s.server.Addrs())),
 		zap.Stringer("passive_ports", setup.config.Passive.Ports),
+		zap.String("active_source_port", s.activeSourcePort(setup)),
+		zap.Int("handed_sockets", setup.sockets.count()),
 		zap.Bool("tls", setup.tls != nil),
 		zap.Int("users", setup.userCount()),
 		zap.Int("hosts", len(setup.hosts)),
 		zap.String("version", buildVersion()))
+}
+
+// activeSourcePort is what "auto" has come to, too.
+func (s *service) activeSourcePort(setup *setup) string {
+	switch port := s.server.ActiveSourcePort(); {
+	case !setup.config.Active.Enabled:
+		return "off"
+	case port == 0:
+		return "any"
+	default:
+		return strconv.Itoa(int(port))
+	}
 }
 
 func texts(addresses []net.Addr) []string {

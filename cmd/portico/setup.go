@@ -17,6 +17,8 @@ type setup struct {
 	users  []driver.User
 	tls    *tls.Config // nil: none is offered
 	hosts  []hostSetup // one for each of config.Hosts
+	// sockets are those that a service manager has opened. Nil: none.
+	sockets *handedSockets
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
@@ -40,6 +42,9 @@ func (p *program) prepare(f *serveFlags) (*setup, error) {
 	faults = append(faults, err, s.addHostTLS())
 	return s, errors.Join(faults...)
 }
+
+// takeSockets takes over what a service manager has opened for this process.
+func (p *program) takeSockets() (*handedSockets, error) { return takeSockets(p.handed()) }
 
 // addUsers settles who can log in.
 func (s *setup) addUsers(f *serveFlags) error {
