@@ -11,7 +11,6 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
-	"os"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
 )
@@ -28,10 +27,11 @@ func (f *FS) ComputeHash(name string, algo ftpserver.HASHAlgo, start, end int64)
 	if start < 0 || end < start {
 		return "", fmt.Errorf("checksum of %s: %d-%d is not a range of bytes", name, start, end)
 	}
-	file, err := f.GetHandle(name, os.O_RDONLY, start)
+	opened, err := f.openToRead(name, f.Open) // it is not sent, so it is no download
 	if err != nil {
 		return "", err
 	}
+	file := &handle{file: opened, name: name}
 	if err := errors.Join(hashRange(sum, file, start, end), file.Close()); err != nil {
 		return "", err
 	}

@@ -56,13 +56,27 @@ func (s *session) rewordRNFR(cmd command, r reply) reply {
 func quoted(path string) string { return `"` + strings.ReplaceAll(path, `"`, `""`) + `"` }
 
 // cmdSIZE is for TYPE I: the size of a text would have to be counted line by
-// line (RFC 3659 §4).
+// line (RFC 3659 §4). Clients ask it to learn where an upload can go on.
 func (s *session) cmdSIZE(cmd command) string {
 	if s.form.ascii {
 		s.reply(550, "SIZE works with TYPE I only.")
 		return ""
 	}
-	return cmd.line()
+	path := s.abs(cmd.arg)
+	if info, err := s.files.Stat(path); err == nil && info.IsDir() {
+		s.reply(550, "Is a directory.")
+		return ""
+	}
+	size, err := s.files.UploadSize(path)
+	switch text := conflict(err); {
+	case text != "":
+		s.reply(450, text) // with a 550, clients would believe that there is no file
+	case err != nil:
+		s.replyError(550, err)
+	default:
+		s.reply(213, strconv.FormatInt(size, 10))
+	}
+	return ""
 }
 
 // cmdMLST describes one file on the control connection (RFC 3659 §7).

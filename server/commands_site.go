@@ -23,6 +23,7 @@ func siteCommands() map[string]siteCommand {
 		"IDLE":   {"IDLE [<seconds>]", (*session).siteIDLE},
 		"MKDIR":  {"MKDIR <path>", (*session).siteMKDIR},
 		"PORTS":  {"PORTS", (*session).sitePORTS},
+		"QUOTA":  {"QUOTA [<path>]", (*session).siteQUOTA},
 		"RMDIR":  {"RMDIR <path>", (*session).siteRMDIR},
 		"UMASK":  {"UMASK [<octal>]", (*session).siteUMASK},
 		"UTIME":  {"UTIME <YYYYMMDDhhmm[ss]> <path>", (*session).siteUTIME},

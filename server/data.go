@@ -79,7 +79,8 @@ func (d *dataConn) open(way direction) (net.Conn, error) {
 }
 
 // Read reads what the client uploads. An upload under TLS that ends without
-// close_notify was cut short, by whomever: io.ErrUnexpectedEOF.
+// close_notify was cut short, by whomever: io.ErrUnexpectedEOF. So was one whose
+// client has aborted it or gone.
 func (d *dataConn) Read(p []byte) (int, error) {
 	conn, err := d.open(upload)
 	if err != nil {
@@ -91,8 +92,13 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
 	n, err := conn.Read(p)
 	d.in.Add(int64(n))
-	if err == io.EOF && d.socket != nil && d.socket.ended {
+	switch {
+	case err == io.EOF && d.socket != nil && d.socket.ended:
 		err = io.ErrUnexpectedEOF
+	case err == io.EOF:
+		if cut := d.session.uploadCut(d.socket == nil); cut != nil {
+			return n, cut // the connection itself did not fail
+		}
 	}
 	if err != nil && err != io.EOF {
 		err = d.fail(err)
