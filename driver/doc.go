@@ -50,8 +50,7 @@
 //
 // What an account sees is a stack of afero.Fs layers, each one subject:
 //
-//	FS          what the FTP engine asks for: transfers, listings, checksums
-//	Observed    tells an EventHandler what is done; not without one
+//	FS          what the FTP engine asks for: transfers and listings
 //	Mounts      one tree of several storages; not where there is only a home
 //	Restricted  what the Permissions allow, for each mount
 //	Uploads     files that appear when they are complete, and not before

@@ -18,7 +18,6 @@ var (
 	_ ftpserver.ClientDriverExtentionFileTransfer   = (*FS)(nil)
 	_ ftpserver.ClientDriverExtensionFileList       = (*FS)(nil)
 	_ ftpserver.ClientDriverExtensionRemoveDir      = (*FS)(nil)
-	_ ftpserver.ClientDriverExtensionHasher         = (*FS)(nil)
 	_ ftpserver.ClientDriverExtensionAvailableSpace = (*FS)(nil)
 )
 
@@ -88,16 +87,8 @@ func (f *FS) openUpload(name string, flags int, offset int64) (afero.File, error
 }
 
 func (f *FS) openDownload(name string, flags int, _ int64) (afero.File, error) {
-	if downloader, ok := f.Fs.(downloader); ok {
-		return f.openToRead(name, downloader.OpenDownload)
-	}
-	return f.openToRead(name, func(name string) (afero.File, error) { return f.OpenFile(name, flags, 0) })
-}
-
-// openToRead refuses directories: systems refuse to open them for writing, but
-// not for reading.
-func (f *FS) openToRead(name string, open func(name string) (afero.File, error)) (afero.File, error) {
-	file, err := open(name)
+	// Systems refuse to open a directory for writing, but not for reading.
+	file, err := f.OpenFile(name, flags, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	ftpserver "github.com/fclairamb/ftpserverlib"
 	"github.com/spf13/afero"
 
 	"github.com/portico-ftp/portico/driver"
@@ -39,10 +38,6 @@ func TestRestrictedAllowsWhatItsPermissionsSay(t *testing.T) {
 		{"SIZE", func(fs *driver.FS) error { _, err := fs.Stat("/file"); return err },
 			func(p driver.Permissions) bool { return p&(list|read|del|rename) != 0 }},
 		{"RETR", transfer("/file", os.O_RDONLY), having(read)},
-		{"HASH", func(fs *driver.FS) error {
-			_, err := fs.ComputeHash("/file", ftpserver.HASHAlgoMD5, 0, 1)
-			return err
-		}, having(read)},
 		{"STOR", transfer("/new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC), having(write)},
 		{"STOR over a file", transfer("/file", os.O_WRONLY|os.O_CREATE|os.O_TRUNC), overwriting(0)},
 		{"REST STOR", transfer("/file", os.O_WRONLY|os.O_CREATE), overwriting(0)},

@@ -58,8 +58,6 @@ type UsersOptions struct {
 	// Layer puts a layer of your own between each storage and its uploads. Nil:
 	// there is none.
 	Layer LayerFunc
-	// Events learns of logins and of what users do. Nil: nobody does.
-	Events EventHandler
 }
 
 const defaultRemember = time.Minute
@@ -72,7 +70,6 @@ type Users struct {
 	decoys    []algorithm.Digest
 	verifier  *verifier
 	layer     LayerFunc
-	events    EventHandler
 }
 
 // user is a User that was found valid.
@@ -99,7 +96,6 @@ func NewUsers(users []User, opts UsersOptions) (*Users, error) {
 		byName:   make(map[string]*user, len(users)),
 		verifier: newVerifier(opts.Remember, opts.Hashings),
 		layer:    opts.Layer,
-		events:   opts.Events,
 	}
 	var faults []error
 	for i, entry := range users {
@@ -201,11 +197,6 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	fs, err := user.tree(u.layer)
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
-	}
-	if u.events != nil {
-		observed := Observe(fs, Actor{User: user.name, Client: attempt.Client}, u.events, nil)
-		observed.tell(Event{Kind: EventLogin})
-		fs = observed
 	}
 	return &Account{
 		Name: user.name, FS: fs,

@@ -25,7 +25,6 @@ var (
 	_ ftpserver.ClientDriverExtentionFileTransfer   = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionFileList       = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionRemoveDir      = (*sessionFS)(nil)
-	_ ftpserver.ClientDriverExtensionHasher         = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionAvailableSpace = (*sessionFS)(nil)
 )
 

@@ -14,7 +14,13 @@ import (
 // the control connection even comes behind that of the data, by microseconds
 // and what the network adds. Under TLS there is no such doubt: nobody sends
 // close_notify for the dead.
-const endGrace = 5 * time.Millisecond
+const (
+	// endGrace bounds the wait for that end.
+	endGrace = 5 * time.Millisecond
+	// endGraceShare is the part of an upload's own time that the wait may add:
+	// a client is hardly ever killed in the middle of a short upload.
+	endGraceShare = 10
+)
 
 // settleTimeout bounds the wait for what the control connection has to say: it
 // may have received half a line, or bytes that are TLS's own.
@@ -46,7 +52,7 @@ func (s *session) uploadCut(inClear bool) error {
 
 // waitOutEnd gives the end of the control connection time to arrive.
 func (s *session) waitOutEnd(t *transfer) {
-	grace := time.NewTimer(endGrace)
+	grace := time.NewTimer(min(endGrace, time.Since(t.started)/endGraceShare))
 	defer grace.Stop()
 	select {
 	case <-t.ctx.Done():
