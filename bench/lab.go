@@ -137,7 +137,7 @@ func (l *lab) startWithPorts(passivePorts int) (*server, error) {
 	config, err := json.Marshal(map[string]any{
 		"listeners": []any{map[string]any{"address": address}},
 		"passive":   map[string]any{"ports": fmt.Sprintf("%d-%d", control+1, control+passivePorts)},
-		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read", "write"}}},
+		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read", "write", "overwrite"}}},
 		"tls":       map[string]any{"self_signed": true},
 		"log":       map[string]any{"level": "warn"},
 	})
