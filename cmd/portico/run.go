@@ -13,8 +13,8 @@ import (
 	"github.com/portico-ftp/portico/config"
 )
 
-// run executes one command line and returns its exit code: 0, or 1 after an
-// error, which it has written to stderr by then.
+// run executes one command line and returns its exit code: 0, 1 after an error,
+// which it has written to stderr by then, or the one of an exitError.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid(), handed: func() []*os.File { return activation.Files(true) }}
 	root := p.rootCommand()
@@ -26,6 +26,10 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if err == nil {
 		return 0
 	}
+	var exit exitError
+	if errors.As(err, &exit) {
+		return int(exit)
+	}
 	if !errors.Is(err, errReported) {
 		for _, fault := range config.Faults(err) {
 			fmt.Fprintln(stderr, "portico:", fault)
@@ -36,6 +40,13 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 
 // errReported ends a command whose output has said what is wrong.
 var errReported = errors.New("the output says what is wrong")
+
+// exitError ends a command whose output has said what is wrong, with an exit
+// code of its own.
+type exitError int
+
+// Error implements error.
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // program is what the commands know of the world around them.
 type program struct {
@@ -59,6 +70,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.checkCommand(),
 		p.firewallCommand(),
 		p.planCommand(),
+		p.doctorCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
 		p.versionCommand(),
