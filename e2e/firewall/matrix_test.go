@@ -1,0 +1,258 @@
+//go:build linux
+
+package firewall
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"text/tabwriter"
+)
+
+// The four ways of an FTP session through a firewall, each through one that
+// does not understand FTP and one that does, on the host itself and on its
+// router, in clear and under TLS, over IPv4 and IPv6.
+func TestFourCases(t *testing.T) {
+	t.Parallel()
+	for _, side := range []string{"server", "client"} {
+		for _, mode := range []string{"active", "passive"} {
+			for _, at := range []string{"host", "gateway"} {
+				t.Run(fmt.Sprintf("%s %s, exact ports, at the %s", side, mode, at), func(t *testing.T) {
+					t.Parallel()
+					newCrossing(t, side, mode, at).throughExactPorts(t)
+				})
+				t.Run(fmt.Sprintf("%s %s, understands FTP, at the %s", side, mode, at), func(t *testing.T) {
+					t.Parallel()
+					newCrossing(t, side, mode, at).throughHelper(t)
+				})
+			}
+		}
+	}
+}
+
+// crossing is one of the four cases with all that it takes.
+type crossing struct {
+	*internet
+	wall
+	side, mode, at string
+	config         settings
+}
+
+func newCrossing(t *testing.T, side, mode, at string) *crossing {
+	t.Helper()
+	n := newInternet(t)
+	c := &crossing{internet: n, wall: n.wallOf(side, at), side: side, mode: mode, at: at, config: defaults(t)}
+	n.server.serve(t, c.config.file(t))
+	n.server.decoy(t)
+	n.client.decoy(t)
+	c.checkDecoys(t, "without a firewall", true)
+	c.closeAll(t)
+	c.checkErrands(t, "while everything is dropped", c.errands(false, c.mode == "active"), false)
+	return c
+}
+
+// throughExactPorts: with the rules for the other mode the control connection
+// works, and this case does not; with its own rules it does.
+func (c *crossing) throughExactPorts(t *testing.T) {
+	config := c.config.file(t)
+	c.apply(t, config, "--mode", c.otherMode())
+	c.checkErrands(t, "with the rules of the other mode, its own", c.errands(false, c.mode != "active"), true)
+	before := c.checkErrands(t, "with the rules of the other mode", c.allErrands(), false)
+	verdicts := c.consult(t)
+
+	c.apply(t, config, "--mode", c.mode)
+	after := c.checkErrands(t, "with its rules", c.allErrands(), true)
+	c.checkDecoys(t, "with its rules", false)
+	c.checkErrands(t, "with its rules, the other mode", c.errands(false, c.mode != "active"), false)
+	for e := range before {
+		c.expectBlamed(t, verdicts, e)
+		suite.matrix.add(c, "exact ports", e, before[e], after[e], verdict(verdicts[e]))
+	}
+}
+
+// throughHelper: rules for a server without TLS let the firewall read FTP, and
+// leave the case closed under TLS; rules for a server with TLS open it.
+func (c *crossing) throughHelper(t *testing.T) {
+	c.apply(t, c.config.file(t), "--mode", c.otherMode())
+	closed := c.checkErrands(t, "without the helper", c.errands(false, c.mode == "active"), false)
+
+	c.apply(t, c.config.without("tls").file(t), "--mode", c.mode, "--helper")
+	opened := c.checkErrands(t, "with the helper", c.errands(false, c.mode == "active"), true)
+	before := c.checkErrands(t, "with the helper alone", c.errands(true, c.mode == "active"), false)
+	c.checkDecoys(t, "with the helper", false)
+	verdicts := c.consult(t)
+
+	c.apply(t, c.config.file(t), "--mode", c.mode, "--helper")
+	after := c.checkErrands(t, "with the helper and exact ports", c.allErrands(), true)
+	c.checkDecoys(t, "with the helper and exact ports", false)
+	for e := range closed {
+		if got := verdicts[e]; len(got) > 0 {
+			t.Errorf("%v: the doctor finds %s blocked, which works", e, verdict(got))
+		}
+		suite.matrix.add(c, "understands FTP", e, closed[e], opened[e], verdict(verdicts[e]))
+	}
+	for e := range before {
+		c.expectBlamed(t, verdicts, e)
+		suite.matrix.add(c, "understands FTP", e, before[e], after[e], verdict(verdicts[e]))
+	}
+}
+
+func (c *crossing) otherMode() string {
+	return map[string]string{"active": "passive", "passive": "active"}[c.mode]
+}
+
+func (c *crossing) name() string { return c.side + " " + c.mode }
+
+// errands are those of one kind of session and one mode, over both families.
+func (c *crossing) errands(tls, active bool) []errand {
+	return []errand{
+		{active: active, tls: tls, host: serverV4, port: controlPort},
+		{active: active, tls: tls, host: serverV6, port: controlPort},
+	}
+}
+
+// allErrands are those of the case.
+func (c *crossing) allErrands() []errand {
+	return append(c.errands(false, c.mode == "active"), c.errands(true, c.mode == "active")...)
+}
+
+// checkErrands does errands at the client, all at once, and returns which of
+// them came through.
+func (c *crossing) checkErrands(t *testing.T, when string, errands []errand, want bool) map[errand]bool {
+	t.Helper()
+	outcomes := make([]error, len(errands))
+	var all sync.WaitGroup
+	for i, e := range errands {
+		all.Go(func() { outcomes[i] = e.run(t, c.client) })
+	}
+	all.Wait()
+	through := map[errand]bool{}
+	for i, e := range errands {
+		through[e] = outcomes[i] == nil
+		if through[e] != want {
+			t.Errorf("%s: %v: came through: %v, want %v: %v", when, e, through[e], want, outcomes[i])
+		}
+	}
+	return through
+}
+
+// consult asks the doctor, who examines each family in both kinds of session.
+func (c *crossing) consult(t *testing.T) map[errand][]string {
+	t.Helper()
+	hosts := []string{serverV4, serverV6}
+	reports := make([]*findings, len(hosts))
+	var all sync.WaitGroup
+	for i, host := range hosts {
+		// Both wait on the same port, each in its own family.
+		all.Go(func() { reports[i] = c.client.examine(t, host, controlPort) })
+	}
+	all.Wait()
+	verdicts := map[errand][]string{}
+	for _, e := range c.allErrands() {
+		verdicts[e] = reports[slices.Index(hosts, e.host)].blocked(c.mode, e.tls)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the doctor's reports:\n%s\n%s", reports[0].text, reports[1].text)
+		}
+	})
+	return verdicts
+}
+
+// expectBlamed wants the doctor to name the case. In passive mode it can tell
+// the sides apart; in active mode nothing but silence comes to the client.
+func (c *crossing) expectBlamed(t *testing.T, verdicts map[errand][]string, e errand) {
+	t.Helper()
+	want := [][]string{{c.name()}}
+	if c.mode == "active" {
+		want = append(want, []string{"client active", "server active"})
+	}
+	if !slices.ContainsFunc(want, func(w []string) bool { return slices.Equal(w, verdicts[e]) }) {
+		t.Errorf("%v: the doctor finds %s, want %v", e, verdict(verdicts[e]), want)
+	}
+}
+
+// checkDecoys tries what else listens in 1024-65535 on both sides, from the
+// other site and from between, also from a port that active mode comes from.
+func (c *crossing) checkDecoys(t *testing.T, when string, want bool) {
+	t.Helper()
+	tries := []struct {
+		from *namespace
+		to   []string
+		port int
+	}{
+		{c.client, []string{serverV4, serverV6}, 0},
+		{c.server, []string{clientV4, clientV6}, 0},
+		{c.server, []string{clientV4, clientV6}, 20},
+		{c.middle, []string{serverV4, serverV6}, 0},
+		{c.middle, []string{clientV4, clientV6}, 0},
+	}
+	var all sync.WaitGroup
+	for _, try := range tries {
+		// The server may reach every port of its clients: active mode does.
+		if try.from == c.server && c.side == "server" && !want {
+			continue
+		}
+		for _, host := range try.to {
+			expected := want || !c.crosses(try.from, host)
+			all.Go(func() {
+				if got := try.from.reaches(t, host, decoyPort, try.port); got != expected {
+					t.Errorf("%s: the decoy at %s, from %s port %d: reached: %v, want %v", when, host, try.from.name, try.port, got, expected)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+// crosses says whether a connection passes the firewall.
+func (c *crossing) crosses(from *namespace, host string) bool {
+	toServer := host == serverV4 || host == serverV6
+	return from != c.middle || toServer == (c.side == "server")
+}
+
+// matrix collects the outcomes. The zero value is ready.
+type matrix struct {
+	mu   sync.Mutex // guards rows
+	rows []string
+}
+
+func (m *matrix) add(c *crossing, kind string, e errand, before, after bool, verdict string) {
+	works := map[bool]string{true: "works", false: "blocked"}
+	family, tls := "IPv4", "plain"
+	if e.host == serverV6 {
+		family = "IPv6"
+	}
+	if e.tls {
+		tls = "TLS"
+	}
+	m.note(c.name(), kind+", "+c.at, tls, family, works[before], works[after], verdict)
+}
+
+// note adds a row of columns.
+func (m *matrix) note(columns ...string) {
+	row := ""
+	for _, column := range columns {
+		row += column + "\t"
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows = append(m.rows, row)
+}
+
+func (m *matrix) print(w io.Writer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.rows) == 0 {
+		return
+	}
+	slices.Sort(m.rows)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nCASE\tFIREWALL\tTLS\tFAMILY\tBEFORE\tAFTER\tDOCTOR BEFORE\t")
+	for _, row := range m.rows {
+		fmt.Fprintln(table, row)
+	}
+	_ = table.Flush()
+}
