@@ -28,7 +28,7 @@ func (ns *namespace) decoy(t *testing.T) {
 	cmd := ns.command(context.Background(), self)
 	cmd.Env = append(cmd.Env, decoyVariable+"=1")
 	start(t, cmd).awaitListening(t, ns, decoyPort)
-	if !ns.reaches(t, "127.0.0.1", decoyPort, 0) {
+	if !ns.reaches(t, "127.0.0.1", decoyPort) {
 		t.Fatalf("the decoy in %s does not answer", ns.name)
 	}
 }
