@@ -60,6 +60,7 @@ table ip nat {
 		}
 	}
 	before := n.client.examine(t, siteV4, sitePort)
+	t.Logf("BEFORE %s", before.text)
 	first.stop(t)
 
 	config["passive"] = map[string]any{

@@ -30,8 +30,11 @@ func TestSourcePortOfActiveMode(t *testing.T) {
 			config["active"] = map[string]any{"source_port": test.setting}
 			n.server.serve(t, config.file(t), test.capabilities...)
 			n.wallOf("client", "gateway").apply(t, config.file(t), "--mode", "active")
-			n.middle.load(t, `table inet watch { chain pass { type filter hook forward priority filter; ct state new counter
-			} }`)
+			n.middle.load(t, `
+table inet watch {
+	chain pass { type filter hook forward priority filter; ct state new counter
+	}
+}`)
 			for _, e := range anyway(serverV4, controlPort)[2:] {
 				if err := e.run(t, n.client); err != nil {
 					t.Errorf("%v: %v", e, err)
