@@ -140,7 +140,7 @@ func (c *course) noteActive(s *session, check Check, told netip.AddrPort, listin
 
 // blameActive says what it means that no connection came.
 func (c *course) blameActive(s *session, check *Check, told netip.AddrPort, listing *result) {
-	check.Verdict = Blocked
+	check.Verdict, check.unconnected = Blocked, true
 	nat := c.behindNAT(s)
 	server := "on the server's firewall allow TCP out from the server to ports 1024 and above"
 	client := fmt.Sprintf("on this side's firewall allow TCP in from %v to ports 1024 and above (with --active-port: to that one)", c.remote.Addr())

@@ -44,6 +44,7 @@ func (c *course) checkPassive(ctx context.Context, verb string) {
 		c.note(check)
 		return
 	}
+	c.announcing = cmp.Or(c.announcing, verb)
 	k := c.knockAnnounced(ctx, s, announced)
 	if verb == verbPASV {
 		c.announced, c.passivePort = announced.addr, announced.port
@@ -154,6 +155,7 @@ func (c *course) noteUnopened(ctx context.Context, check Check, k knocked) {
 		check.Cases = []Case{ServerPassive}
 		check.Remedy = fmt.Sprintf("look at what takes connections on port %d in front of the server: a load balancer that has no way to it, or that hides this client's address", k.to.Port())
 	default:
+		check.unconnected = true
 		found := c.path.blame(ctx, k, c.Timeout)
 		check.Cases = found.passiveCases()
 		check.Detail += found.explanation()

@@ -103,17 +103,20 @@ func (c *course) tryPort(ctx context.Context, to netip.AddrPort) knocked {
 // checkLeases asks for passive ports again and again, for as many as the
 // options say.
 func (c *course) checkLeases(ctx context.Context, check Check) {
-	verb := c.passive
+	verb, limit := c.passive, c.Leases
+	if verb == "" { // then each is likely to cost a timeout
+		verb, limit = c.announcing, min(c.Leases, 4)
+	}
 	if verb == "" {
-		check.Verdict, check.Detail = Skipped, "no passive mode works at all"
+		check.Verdict, check.Detail = Skipped, "the server gives no passive ports"
 		c.note(check)
 		return
 	}
 	var tried []knocked
 	seen := map[uint16]bool{}
-	for range 2 * c.Leases { // the server may give one again
+	for range 2 * limit { // the server may give one again
 		s, err := c.live(ctx)
-		if err != nil || len(tried) >= c.Leases {
+		if err != nil || len(tried) >= limit {
 			break
 		}
 		r, err := s.command("%s", verb)
@@ -182,6 +185,7 @@ func (c *course) blameRange(ctx context.Context, check *Check, k knocked) {
 		check.Detail += "; " + k.phrase(c.Timeout)
 		check.Remedy = fmt.Sprintf("let port %d lead to the FTP server", k.to.Port())
 	default:
+		check.unconnected = true
 		found := c.path.blame(ctx, k, c.Timeout)
 		check.Cases = found.passiveCases()
 		check.Detail += found.explanation()

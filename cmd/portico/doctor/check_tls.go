@@ -120,6 +120,7 @@ func (c *course) checkReuse(ctx context.Context) {
 		return
 	}
 	fresh, err := c.list(ctx, true)
+	c.close() // vsftpd ends a session in which a transfer did not resume
 	if err != nil {
 		c.skip(check, err)
 		return

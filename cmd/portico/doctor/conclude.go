@@ -63,7 +63,7 @@ func (r *Report) working(name Case) string {
 // on the way reads the control connection.
 func (r *Report) whereBlocked(blocked, works *Check) string {
 	detail := fmt.Sprintf("%s: %s", blocked.Name, blocked.Detail)
-	if works != nil && works.Security == Plain && blocked.Security != Plain && blocked.Family == works.Family {
+	if blocked.unconnected && works != nil && works.Security == Plain && blocked.Security != Plain && blocked.Family == works.Family {
 		detail += "; in clear it works, so a firewall on the way understands FTP, and cannot read it under TLS"
 	}
 	return detail

@@ -30,6 +30,7 @@ type course struct {
 	seenAs      netip.Addr         // this side's address, as the server sees it; zero: not known
 	listed      portalloc.PortList // of the server, if it tells
 	passive     string             // a verb that works, empty if none does
+	announcing  string             // a verb that gives ports, whether or not they can be reached
 	announced   netip.Addr         // of the 227 reply
 	passivePort uint16             // of the 227 reply
 }

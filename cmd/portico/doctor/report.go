@@ -86,6 +86,10 @@ type Check struct {
 	Remedy string `json:"remedy,omitempty"`
 	// Ports are the passive ports that were tried, by what became of them.
 	Ports map[string]portalloc.PortList `json:"ports,omitempty"`
+
+	// unconnected says that the data connection did not come to be, which is
+	// what firewalls do.
+	unconnected bool
 }
 
 // CaseResult is what all checks together say about one of the four cases.

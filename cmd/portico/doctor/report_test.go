@@ -93,7 +93,7 @@ func TestHelperIsNamed(t *testing.T) {
 	t.Parallel()
 	r := &Report{Checks: []Check{
 		{Name: "epsv", Area: AreaPassive, Family: IPv4, Security: Plain, Cases: passiveCases(), Verdict: OK, Detail: "opens"},
-		{Name: "epsv", Area: AreaPassive, Family: IPv4, Security: ExplicitTLS, Cases: []Case{ServerPassive}, Verdict: Blocked, Detail: "filtered", Remedy: "open"},
+		{Name: "epsv", Area: AreaPassive, Family: IPv4, Security: ExplicitTLS, Cases: []Case{ServerPassive}, Verdict: Blocked, Detail: "filtered", Remedy: "open", unconnected: true},
 	}}
 	for _, c := range r.judgeCases() {
 		if c.Case == ServerPassive && (c.Verdict != Blocked || !bytes.Contains([]byte(c.Detail), []byte("understands FTP"))) {
