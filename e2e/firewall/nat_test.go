@@ -60,7 +60,6 @@ table ip nat {
 		}
 	}
 	before := n.client.examine(t, siteV4, sitePort)
-	t.Logf("BEFORE %s", before.text)
 	first.stop(t)
 
 	config["passive"] = map[string]any{
