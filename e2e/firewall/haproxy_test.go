@@ -21,7 +21,7 @@ func TestHAProxyInFront(t *testing.T) {
 	config["passive"] = map[string]any{"ports": passivePorts, "public_address": []any{map[string]any{"address": siteV4}}}
 	p := n.server.serve(t, config.file(t))
 	n.startHAProxy(t, config.file(t), hiddenServer)
-	w := n.wallOf("server", "host")
+	w := n.wallOf("server", "host", "nftables")
 	e := errand{host: siteV4, port: controlPort}
 
 	w.closeAll(t)
@@ -41,7 +41,7 @@ func TestHAProxyInFront(t *testing.T) {
 	report := n.client.examine(t, siteV4, controlPort)
 	for _, tls := range []bool{false, true} {
 		checkVerdict(t, report.blocked("passive", tls))
-		suite.matrix.note("server passive behind HAProxy", "exact ports, host, PROXY protocol", tlsName(tls), "IPv4", "blocked", "works", "-", verdict(report.blocked("passive", tls)))
+		suite.matrix.note(row{"server passive behind HAProxy", "exact ports, host, PROXY protocol", tlsName(tls), "IPv4", "blocked", "works", "-", verdict(report.blocked("passive", tls))})
 	}
 }
 

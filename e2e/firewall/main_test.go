@@ -60,7 +60,7 @@ func findMissing() error {
 	if os.Getuid() != 0 {
 		return fmt.Errorf("network namespaces take root")
 	}
-	for _, name := range []string{"ip", "nft", "conntrack", "setpriv", "sysctl", "curl", "lftp", "haproxy"} {
+	for _, name := range []string{"ip", "nft", "iptables", "conntrack", "setpriv", "sysctl", "curl", "lftp", "haproxy"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return err
 		}

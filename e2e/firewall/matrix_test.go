@@ -4,11 +4,9 @@ package firewall
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"testing"
-	"text/tabwriter"
 )
 
 // The four ways of an FTP session through a firewall, each through one that
@@ -16,17 +14,20 @@ import (
 // router, in clear and under TLS, over IPv4 and IPv6.
 func TestFourCases(t *testing.T) {
 	t.Parallel()
+	need(t)
 	for _, side := range []string{"server", "client"} {
 		for _, mode := range []string{"active", "passive"} {
 			for _, at := range []string{"host", "gateway"} {
-				t.Run(fmt.Sprintf("%s %s, exact ports, at the %s", side, mode, at), func(t *testing.T) {
-					t.Parallel()
-					newCrossing(t, side, mode, at).throughExactPorts(t)
-				})
-				t.Run(fmt.Sprintf("%s %s, understands FTP, at the %s", side, mode, at), func(t *testing.T) {
-					t.Parallel()
-					newCrossing(t, side, mode, at).throughHelper(t)
-				})
+				for _, language := range []string{"nftables", "iptables"} {
+					t.Run(fmt.Sprintf("%s %s, exact ports, %s at the %s", side, mode, language, at), func(t *testing.T) {
+						t.Parallel()
+						newCrossing(t, side, mode, at, language).throughExactPorts(t)
+					})
+					t.Run(fmt.Sprintf("%s %s, understands FTP, %s at the %s", side, mode, language, at), func(t *testing.T) {
+						t.Parallel()
+						newCrossing(t, side, mode, at, language).throughHelper(t)
+					})
+				}
 			}
 		}
 	}
@@ -40,10 +41,10 @@ type crossing struct {
 	config         settings
 }
 
-func newCrossing(t *testing.T, side, mode, at string) *crossing {
+func newCrossing(t *testing.T, side, mode, at, language string) *crossing {
 	t.Helper()
 	n := newInternet(t)
-	c := &crossing{internet: n, wall: n.wallOf(side, at), side: side, mode: mode, at: at, config: defaults(t)}
+	c := &crossing{internet: n, wall: n.wallOf(side, at, language), side: side, mode: mode, at: at, config: defaults(t)}
 	n.server.serve(t, c.config.file(t))
 	n.server.decoy(t)
 	n.client.decoy(t)
@@ -125,7 +126,10 @@ func (c *crossing) expectBlamed(t *testing.T, when string, e errand, got []strin
 
 func (c *crossing) record(kind string, before, after map[errand]seen) {
 	for e := range before {
-		suite.matrix.add(c, kind, e, before[e], after[e])
+		suite.matrix.note(row{
+			c.name(), fmt.Sprintf("%s, %s at the %s", kind, c.language, c.at), tlsName(e.tls), familyName(e.host),
+			outcome(before[e].works), outcome(after[e].works), before[e].verdict, after[e].verdict,
+		})
 	}
 }
 
@@ -226,48 +230,4 @@ func (c *crossing) checkDecoys(t *testing.T, when string, want bool) {
 func (c *crossing) crosses(from *namespace, host string) bool {
 	toServer := host == serverV4 || host == serverV6
 	return from != c.middle || toServer == (c.side == "server")
-}
-
-// matrix collects the outcomes. The zero value is ready.
-type matrix struct {
-	mu   sync.Mutex // guards rows
-	rows []string
-}
-
-func (m *matrix) add(c *crossing, kind string, e errand, before, after seen) {
-	works := map[bool]string{true: "works", false: "blocked"}
-	family, tls := "IPv4", "plain"
-	if e.host == serverV6 {
-		family = "IPv6"
-	}
-	if e.tls {
-		tls = "TLS"
-	}
-	m.note(c.name(), kind+", "+c.at, tls, family, works[before.works], works[after.works], before.verdict, after.verdict)
-}
-
-// note adds a row of columns.
-func (m *matrix) note(columns ...string) {
-	row := ""
-	for _, column := range columns {
-		row += column + "\t"
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rows = append(m.rows, row)
-}
-
-func (m *matrix) print(w io.Writer) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.rows) == 0 {
-		return
-	}
-	slices.Sort(m.rows)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nCASE\tFIREWALL\tTLS\tFAMILY\tBEFORE\tAFTER\tDOCTOR BEFORE\tDOCTOR AFTER\t")
-	for _, row := range m.rows {
-		fmt.Fprintln(table, row)
-	}
-	_ = table.Flush()
 }

@@ -48,7 +48,7 @@ table ip nat {
 	chain post { type nat hook postrouting priority srcnat; oifname "out" masquerade
 	}
 }`, siteV4, sitePort, hiddenServer, controlPort)
-	w := wall{n.serverRouter, routerDropsAll + mapPorts, []string{"--side", "server", "--at", "gateway", "--server", hiddenServer}}
+	w := wall{n.serverRouter, "nftables", true, mapPorts, []string{"--side", "server", "--at", "gateway", "--server", hiddenServer}}
 
 	config := defaults(t)
 	first := n.server.serve(t, config.file(t))
@@ -78,8 +78,8 @@ table ip nat {
 		checkVerdict(t, before.blocked("passive", tls), "server passive")
 		checkVerdict(t, after.blocked("passive", tls))
 		checkVerdict(t, after.blocked("active", tls))
-		suite.matrix.note("server behind mapped ports", "exact ports, gateway, NAT", tlsName(tls), "IPv4", "blocked", "works",
-			verdict(before.blocked("passive", tls)), verdict(after.blocked("passive", tls)))
+		suite.matrix.note(row{"server behind mapped ports", "exact ports, gateway, NAT", tlsName(tls), "IPv4", "blocked", "works",
+			verdict(before.blocked("passive", tls)), verdict(after.blocked("passive", tls))})
 	}
 }
 
@@ -94,7 +94,7 @@ table ip nat {
 	chain post { type nat hook postrouting priority srcnat; oifname "out" masquerade
 	}
 }`
-	w := wall{n.clientRouter, routerDropsAll + translate, []string{
+	w := wall{n.clientRouter, "nftables", true, translate, []string{
 		"--side", "client", "--at", "gateway", "--server", serverV4, "--clients", "10.1.0.0/24", "--client-ports", clientPorts,
 	}}
 	config := defaults(t)
@@ -110,10 +110,10 @@ table ip nat {
 	}
 	checkVerdict(t, reading.blocked("active", false))
 	checkVerdict(t, reading.blocked("active", true), "client active")
-	suite.matrix.note("client active behind NAT", "exact ports, then understands FTP", "plain", "IPv4", "blocked", "works",
-		verdict(blind.blocked("active", false)), verdict(reading.blocked("active", false)))
-	suite.matrix.note("client active behind NAT", "exact ports, then understands FTP", "TLS", "IPv4", "blocked", "blocked (as it must)",
-		verdict(blind.blocked("active", true)), verdict(reading.blocked("active", true)))
+	suite.matrix.note(row{"client active behind NAT", "exact ports, then understands FTP", "plain", "IPv4", "blocked", "works",
+		verdict(blind.blocked("active", false)), verdict(reading.blocked("active", false))})
+	suite.matrix.note(row{"client active behind NAT", "exact ports, then understands FTP", "TLS", "IPv4", "blocked", "blocked (as it must)",
+		verdict(blind.blocked("active", true)), verdict(reading.blocked("active", true))})
 }
 
 // checkWays does every errand at the client, and returns the doctor's report.
@@ -140,7 +140,7 @@ table ip nat {
 	config := defaults(t)
 	config["passive"] = map[string]any{"ports": "21100", "wait": "10s"}
 	p := n.server.serve(t, config.file(t))
-	w := wall{n.serverRouter, routerDropsAll + hideClients, []string{"--side", "server", "--at", "gateway", "--server", serverV4}}
+	w := wall{n.serverRouter, "nftables", true, hideClients, []string{"--side", "server", "--at", "gateway", "--server", serverV4}}
 	w.apply(t, config.file(t), "--mode", "passive")
 
 	const each = 4
@@ -163,7 +163,7 @@ table ip nat {
 	}
 	report := n.client.examine(t, serverV4, controlPort)
 	checkVerdict(t, report.blocked("passive", true))
-	suite.matrix.note("12 clients behind one address", "exact port (one), SNAT", "TLS", "IPv4", "-", "works", "-", verdict(report.blocked("passive", true)))
+	suite.matrix.note(row{"12 clients behind one address", "exact port (one), SNAT", "TLS", "IPv4", "-", "works", "-", verdict(report.blocked("passive", true))})
 }
 
 // anyway are the errands in both modes, in clear and under TLS.
@@ -175,13 +175,6 @@ func anyway(host string, port int) []errand {
 		}
 	}
 	return all
-}
-
-func tlsName(tls bool) string {
-	if tls {
-		return "TLS"
-	}
-	return "plain"
 }
 
 func checkVerdict(t *testing.T, got []string, want ...string) {

@@ -110,12 +110,12 @@ func (ns *namespace) run(t *testing.T, words ...string) string {
 	return string(out)
 }
 
-// load loads rules of nftables.
-func (ns *namespace) load(t *testing.T, rules string) {
+// pipe runs a command that must succeed with an input.
+func (ns *namespace) pipe(t *testing.T, input string, words ...string) {
 	t.Helper()
-	cmd := ns.command(t.Context(), "nft", "-f", "-")
-	cmd.Stdin = strings.NewReader(rules)
+	cmd := ns.command(t.Context(), words...)
+	cmd.Stdin = strings.NewReader(input)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("nft: %v: %s\n%s", err, out, rules)
+		t.Fatalf("%s: %v: %s\n%s", strings.Join(words, " "), err, out, input)
 	}
 }

@@ -4,6 +4,7 @@ package firewall
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,26 +23,44 @@ table inet filter {
 }`
 )
 
+// The same for iptables and ip6tables.
+const (
+	iptablesHostDropsAll = `*raw
+COMMIT
+*filter
+:INPUT DROP [0:0]
+:OUTPUT DROP [0:0]
+-A INPUT -i lo -j ACCEPT
+-A OUTPUT -o lo -j ACCEPT
+`
+	iptablesNeighbours = `-A INPUT -p icmpv6 --icmpv6-type 135 -j ACCEPT
+-A INPUT -p icmpv6 --icmpv6-type 136 -j ACCEPT
+-A OUTPUT -p icmpv6 --icmpv6-type 135 -j ACCEPT
+-A OUTPUT -p icmpv6 --icmpv6-type 136 -j ACCEPT
+`
+	iptablesRouterDropsAll = `*raw
+COMMIT
+*filter
+:FORWARD DROP [0:0]
+`
+)
+
 // wall is a machine that filters.
 type wall struct {
 	*namespace
-	dropsAll string
+	language string   // target of portico firewall: nftables or iptables
+	router   bool     // it filters what passes, not what is for itself
+	nat      string   // what it translates, for nftables
 	flags    []string // for portico firewall: whose it is and where it stands
 }
 
 // wallOf is the firewall of one side, on the host itself or on its router.
-func (n *internet) wallOf(side, at string) wall {
-	w := wall{dropsAll: hostDropsAll, flags: []string{"--side", side, "--at", at}}
-	switch {
-	case at == "host" && side == "server":
-		w.namespace = n.server
-	case at == "host":
-		w.namespace = n.client
-	case side == "server":
-		w.namespace, w.dropsAll = n.serverRouter, routerDropsAll
-	default:
-		w.namespace, w.dropsAll = n.clientRouter, routerDropsAll
-	}
+func (n *internet) wallOf(side, at, language string) wall {
+	w := wall{language: language, router: at == "gateway", flags: []string{"--side", side, "--at", at}}
+	w.namespace = map[string]*namespace{
+		"server host": n.server, "server gateway": n.serverRouter,
+		"client host": n.client, "client gateway": n.clientRouter,
+	}[side+" "+at]
 	if side == "client" {
 		w.flags = append(w.flags, "--client-ports", clientPorts)
 	}
@@ -57,14 +76,33 @@ func (n *internet) wallOf(side, at string) wall {
 // closeAll drops everything.
 func (w wall) closeAll(t *testing.T) {
 	t.Helper()
-	w.load(t, w.dropsAll)
+	switch {
+	case w.language == "iptables" && w.router:
+		w.pipe(t, iptablesRouterDropsAll+"COMMIT\n", "iptables-restore")
+		w.pipe(t, iptablesRouterDropsAll+"COMMIT\n", "ip6tables-restore")
+	case w.language == "iptables":
+		w.pipe(t, iptablesHostDropsAll+"COMMIT\n", "iptables-restore")
+		w.pipe(t, iptablesHostDropsAll+iptablesNeighbours+"COMMIT\n", "ip6tables-restore")
+	case w.router:
+		w.pipe(t, routerDropsAll+w.nat, "nft", "-f", "-")
+	default:
+		w.pipe(t, hostDropsAll+w.nat, "nft", "-f", "-")
+	}
 }
 
-// apply loads exactly what portico firewall prints, on top of the drop.
+// apply loads exactly what portico firewall prints, on top of the drop, and has
+// it compare what is loaded then.
 func (w wall) apply(t *testing.T, config string, flags ...string) {
 	t.Helper()
 	w.closeAll(t)
-	w.load(t, printRules(t, "nftables", config, append(w.flags, flags...)...))
+	flags = append(slices.Clone(w.flags), flags...)
+	rules := printRules(t, w.language, config, flags...)
+	if w.language == "iptables" {
+		w.pipe(t, rules, "sh")
+	} else {
+		w.pipe(t, rules, "nft", "-f", "-")
+	}
+	w.run(t, append([]string{suite.binary, "firewall", "--diff", "--for", w.language, "--config", config}, flags...)...)
 }
 
 // printRules is what portico firewall prints for a configuration.

@@ -29,12 +29,12 @@ func TestSourcePortOfActiveMode(t *testing.T) {
 			config := defaults(t)
 			config["active"] = map[string]any{"source_port": test.setting}
 			n.server.serve(t, config.file(t), test.capabilities...)
-			n.wallOf("client", "gateway").apply(t, config.file(t), "--mode", "active")
-			n.middle.load(t, `
+			n.wallOf("client", "gateway", "nftables").apply(t, config.file(t), "--mode", "active")
+			n.middle.pipe(t, `
 table inet watch {
 	chain pass { type filter hook forward priority filter; ct state new counter
 	}
-}`)
+}`, "nft", "-f", "-")
 			for _, e := range anyway(serverV4, controlPort)[2:] {
 				if err := e.run(t, n.client); err != nil {
 					t.Errorf("%v: %v", e, err)
@@ -49,8 +49,8 @@ table inet watch {
 					t.Errorf("an active connection comes from port %d", port)
 				}
 			}
-			suite.matrix.note("active from "+fmt.Sprint(test.setting), fmt.Sprintf("conntrack, capabilities %v", test.capabilities), "both", "IPv4", "-",
-				fmt.Sprintf("source ports %v", ports), "-", "-")
+			suite.matrix.note(row{"active from " + fmt.Sprint(test.setting), fmt.Sprintf("conntrack, capabilities %v", test.capabilities), "both", "IPv4", "-",
+				fmt.Sprintf("source ports %v", ports), "-", "-"})
 		})
 	}
 }
