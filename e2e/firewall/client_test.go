@@ -23,6 +23,7 @@ type errand struct {
 	active, tls bool
 	host        string
 	port        int
+	from        string // the client's address; empty: the system chooses
 }
 
 // run does the errand and says what went wrong. The client tries nothing but
@@ -39,10 +40,10 @@ func (e errand) run(t *testing.T, at *namespace) error {
 	script := fmt.Sprintf(`set cmd:fail-exit yes; set net:timeout 3s; set net:max-retries 1; set net:persist-retries 0;
 set ftp:auto-passive-mode no; set ftp:fix-pasv-address no; set ftp:prefer-epsv no; set ftp:port-range %s;
 set ftp:passive-mode %s; set ftp:ssl-allow %s; set ftp:ssl-force %s; set ftp:ssl-protect-data %s;
-set ssl:ca-file %s; set ssl:check-hostname no;
+set net:socket-bind-ipv4 "%s"; set ssl:ca-file %s; set ssl:check-hostname no;
 open -u %s,%s ftp://%s:%d; put %s; cat %s`,
 		clientPorts, onOff[!e.active], onOff[e.tls], onOff[e.tls], onOff[e.tls],
-		suite.certificate(), userName, suite.password, urlHost(e.host), e.port, local, name)
+		e.from, suite.certificate(), userName, suite.password, urlHost(e.host), e.port, local, name)
 	ctx, cancel := context.WithTimeout(t.Context(), errandTime)
 	defer cancel()
 	cmd := at.command(ctx, "lftp", "--norc", "-c", script)
