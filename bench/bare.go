@@ -15,9 +15,15 @@ import (
 // bareCommand makes this program the server that portico is compared with.
 const bareCommand = "bare-sendfile-server"
 
-// serveBare sends the file to everybody who sends one byte, and prints where
-// it listens. io.Copy from a file to a TCP connection is sendfile(2). It ends
-// with ctx.
+// What a client of the bare server asks for with its first byte.
+const (
+	bareDownload = 'd' // by sendfile(2), which io.Copy from a file to a TCP connection is
+	bareSplice   = 's' // an upload by splice(2), which io.Copy the other way is
+	bareBlocks   = 'b' // an upload by read and write of 4 MiB
+)
+
+// serveBare sends the file to everybody who asks, or takes an upload beside it,
+// and prints where it listens. It ends with ctx.
 func serveBare(ctx context.Context, file string, stdout io.Writer) error {
 	var config net.ListenConfig
 	config.SetMultipathTCP(false)
@@ -35,16 +41,20 @@ func serveBare(ctx context.Context, file string, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := sendBare(conn, file); err != nil {
+		if err := answerBare(conn, file); err != nil {
 			fmt.Fprintln(os.Stderr, "bare server:", err)
 		}
 	}
 }
 
-func sendBare(conn net.Conn, file string) error {
+func answerBare(conn net.Conn, file string) error {
 	defer conn.Close()
-	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+	kind := make([]byte, 1)
+	if _, err := io.ReadFull(conn, kind); err != nil {
 		return err
+	}
+	if kind[0] != bareDownload {
+		return takeBare(conn, file+".up", kind[0])
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -55,6 +65,25 @@ func sendBare(conn net.Conn, file string) error {
 	return err
 }
 
+// takeBare replaces the file of the last upload, as an FTP client does that
+// uploads one file again and again.
+func takeBare(conn net.Conn, file string, kind byte) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if kind == bareSplice {
+		_, err = io.Copy(f, conn)
+	} else {
+		_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{conn}, make([]byte, 4<<20))
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte("."))
+	return err
+}
+
 // fetchBare takes the time from the request to the last byte.
 func (s *server) fetchBare(buffer []byte) (int64, time.Duration, error) {
 	conn, err := connect(s.address)
@@ -62,7 +91,7 @@ func (s *server) fetchBare(buffer []byte) (int64, time.Duration, error) {
 		return 0, 0, err
 	}
 	start := time.Now()
-	if _, err := conn.Write(buffer[:1]); err != nil {
+	if _, err := conn.Write([]byte{bareDownload}); err != nil {
 		return 0, 0, errors.Join(err, conn.Close())
 	}
 	n, err := drain(conn, buffer)

@@ -49,6 +49,7 @@ func measurements() []measurement {
 	return []measurement{
 		{"small", measureSmall},
 		{"download", measureDownload},
+		{"upload", measureUpload},
 		{"memory", measureMemory},
 		{"sharing", measureSharing},
 		{"queue", measureQueue},

@@ -24,6 +24,9 @@ type Config struct {
 	// Hosts are virtual hosts (RFC 7151): servers of their own behind the same
 	// addresses. Their names are unique.
 	Hosts []Host `mapstructure:"hosts"`
+	// QuotaFile is the file in which the use of quotas is counted across
+	// restarts. It is made if it is missing.
+	QuotaFile Path `mapstructure:"quota_file"`
 	// Limits bounds sessions and waiting times.
 	Limits Limits `mapstructure:"limits"`
 	// Sandbox confines the process: "auto" where the system can, "off" never.
@@ -135,10 +138,18 @@ type User struct {
 	// Password is the hash of the password: argon2id, bcrypt, or crypt(3) $5$
 	// or $6$.
 	Password Secret `mapstructure:"password"`
-	// Home is the directory that the user sees as "/".
+	// Home is the directory that the user sees as "/". It may hold %u for the
+	// user's name.
 	Home Path `mapstructure:"home"`
-	// Permissions are what the user may do. Absent: everything.
-	Permissions []string `mapstructure:"permissions" oneof:"list read write delete rename mkdir"`
+	// CreateHome makes the directory when the user logs in and it is missing.
+	CreateHome bool `mapstructure:"create_home"`
+
+	Place `mapstructure:",squash"`
+
+	// Mounts are what the user sees beside the home.
+	Mounts []Mount `mapstructure:"mounts"`
+	// Quota is how much the user may keep at home.
+	Quota Quota `mapstructure:"quota"`
 	// RefusedCommands are the verbs, in upper case, that the user may not use,
 	// whatever Permissions say. This package does not know which there are.
 	RefusedCommands []string `mapstructure:"refused_commands"`

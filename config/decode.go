@@ -84,6 +84,9 @@ func (d *decoder) value(k key, raw any) (reflect.Value, bool) {
 // fromText decodes a value that is written as one text.
 func (d *decoder) fromText(k key, raw any) (reflect.Value, bool) {
 	text, ok := scalarText(raw)
+	if _, isString := raw.(string); !isString && k.typ == reflect.TypeFor[Umask]() {
+		ok = false // 027 without quotes has become the number 23
+	}
 	if !ok {
 		d.add(k.path, "wants %s, not %s", wanted(k), describe(raw))
 		return reflect.Value{}, false
@@ -126,7 +129,7 @@ func (d *decoder) list(k key, raw any) (reflect.Value, bool) {
 // item decodes a struct that is an item of a list.
 func (d *decoder) item(k key, raw any) (reflect.Value, bool) {
 	before := len(d.faults.found)
-	item := reflect.New(k.typ).Elem()
+	item := newItem(k.typ)
 	if raw == nil {
 		d.add(k.path, "wants keys with values, not nothing")
 	}

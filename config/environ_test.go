@@ -46,7 +46,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"users": {
 			"[{name: alice, password: $6$x, home: /a, permissions: [list], refused_commands: [DELE, RMD], certificate: alice.example.org}]",
 			[]User{{
-				Name: "alice", Password: "$6$x", Home: "/a", Permissions: []string{"list"},
+				Name: "alice", Password: "$6$x", Home: "/a", Place: permitted("list"),
 				RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice.example.org",
 			}},
 		},
@@ -54,9 +54,10 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 			"[{name: b.example, certificate: c.pem, key: k.pem, client_ca: ca.pem, banner: hi, users: [{name: bob, password: x, home: /b}]}]",
 			[]Host{{
 				Name: "b.example", Certificate: "c.pem", Key: "k.pem", ClientCA: "ca.pem", Banner: "hi",
-				Users: []User{{Name: "bob", Password: "x", Home: "/b"}},
+				Users: []User{{Name: "bob", Password: "x", Home: "/b", Place: DefaultPlace()}},
 			}},
 		},
+		"quota_file":               {"q.db", Path("q.db")},
 		"limits.sessions":          {"1", 1},
 		"limits.sessions_per_ip":   {"2", 2},
 		"limits.sessions_per_user": {"3", 3},

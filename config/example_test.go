@@ -57,7 +57,7 @@ func wantKeys(t *testing.T, path string, node *yaml.Node, typ reflect.Type) {
 func TestExampleOfUsersLoads(t *testing.T) {
 	t.Parallel()
 	c := mustLoadSample(t, "# The accounts:\n", "users:")
-	if len(c.Users) != 1 || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 6 || len(c.Users[0].RefusedCommands) != 3 {
+	if len(c.Users) != 1 || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 8 || len(c.Users[0].Mounts) != 2 || len(c.Users[0].RefusedCommands) != 3 {
 		t.Errorf("got %+v", c.Users)
 	}
 }

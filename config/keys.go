@@ -25,6 +25,13 @@ func keysOf(t reflect.Type, prefix string) []key {
 		if !tagged {
 			continue
 		}
+		if name == ",squash" { // its keys are those of the struct around it
+			for _, k := range keysOf(field.Type, prefix) {
+				k.index = append(slices.Clone(field.Index), k.index...)
+				keys = append(keys, k)
+			}
+			continue
+		}
 		keys = append(keys, key{
 			name:  name,
 			path:  join(prefix, name),

@@ -34,10 +34,10 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.TLS.Certificate = Path(filepath.Join(home, "cert.pem"))
 			c.TLS.Key = Path(filepath.Join(home, "key.pem"))
 			c.Users = []User{{
-				Name:        "alice",
-				Password:    "$argon2id$v=19$m=1,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
-				Home:        "/srv/ftp/alice",
-				Permissions: []string{"list", "read", "write", "delete", "rename", "mkdir"},
+				Name:     "alice",
+				Password: "$argon2id$v=19$m=1,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
+				Home:     "/srv/ftp/alice",
+				Place:    permitted("list", "read", "write", "delete", "rename", "mkdir"),
 			}}
 		},
 		"plain_types.yaml": func(c *Config) {
@@ -53,7 +53,7 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.TLS.MinVersion = "1.3"
 			c.Limits.Sessions = 7
 			c.Limits.IdleTimeout = 0
-			c.Users = []User{{Name: "123", Password: "x", Home: Path(filepath.Join(home, "files"))}}
+			c.Users = []User{{Name: "123", Password: "x", Home: Path(filepath.Join(home, "files")), Place: DefaultPlace()}}
 		},
 		"hosts.yaml": func(c *Config) {
 			c.TLS.Certificate = Path(filepath.Join(home, "cert.pem"))
@@ -63,11 +63,11 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.TLS.AllowCCC = true
 			c.Passive.ReclaimAfter = time.Second
 			c.Log.Commands = Path(filepath.Join(home, "logs", "commands.log"))
-			c.Users = []User{{Name: "alice", Password: "x", Home: "/srv/alice", RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice@example.org"}}
+			c.Users = []User{{Name: "alice", Password: "x", Home: "/srv/alice", Place: DefaultPlace(), RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice@example.org"}}
 			c.Hosts = []Host{
 				{
 					Name: "one.example", Certificate: Path(filepath.Join(home, "one.pem")), Key: Path(filepath.Join(home, "one.key")), Banner: "One",
-					Users: []User{{Name: "alice", Password: "y", Home: Path(filepath.Join(home, "one")), Permissions: []string{"list"}, RefusedCommands: []string{"SITE"}}},
+					Users: []User{{Name: "alice", Password: "y", Home: Path(filepath.Join(home, "one")), Place: permitted("list"), RefusedCommands: []string{"SITE"}}},
 				},
 				{Name: "Two.Example", ClientCA: Path(filepath.Join(home, "two.pem"))},
 			}
@@ -80,7 +80,22 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Passive.Wait = 0
 			c.Passive.PublicAddress = AddressRules{{Address: "192.0.2.7"}}
 			c.Limits.Sessions = 20
-			c.Users = []User{{Name: "bob", Password: "x", Home: "/srv/bob", Permissions: []string{"list", "read"}}}
+			c.Users = []User{{Name: "bob", Password: "x", Home: "/srv/bob", Place: permitted("list", "read")}}
+		},
+		"storage.yaml": func(c *Config) {
+			c.QuotaFile = Path(filepath.Join(home, "state", "quota.db"))
+			c.Users = []User{
+				{
+					Name: "alice", Password: "x", Home: "/srv/%u", CreateHome: true, Place: otherPlace(),
+					Mounts: []Mount{
+						{Path: "/pub", Dir: Path(filepath.Join(home, "pub")), Place: permitted("list", "read")},
+						{Path: "/in", Dir: "/srv/in", Create: true, Place: otherPlace()},
+					},
+				},
+				{Name: "bob", Password: "x", Home: "/srv/bob", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000}},
+				{Name: "carol", Password: "x", Place: DefaultPlace(), Quota: Quota{}},
+			}
+			c.Users[2].Storage, c.Users[2].KeepPartials = "memory", 0
 		},
 		"all.json": func(c *Config) {
 			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21100}}
@@ -266,4 +281,11 @@ func otherThan(t *testing.T, file string, files []string) string {
 	}
 	t.Fatalf("%s has no configuration beside it", file)
 	return ""
+}
+
+// permitted is a place with these permissions alone.
+func permitted(permissions ...string) Place {
+	p := DefaultPlace()
+	p.Permissions = permissions
+	return p
 }

@@ -88,6 +88,10 @@ func wanted(k key) string {
 		return "a duration such as 30s"
 	case k.typ == reflect.TypeFor[netip.Prefix]():
 		return "a network such as 10.0.0.0/8"
+	case k.typ == reflect.TypeFor[Size]():
+		return "a size such as 10GiB"
+	case k.typ == reflect.TypeFor[Umask]():
+		return `an octal number in quotes, such as "027"`
 	case k.typ.Kind() == reflect.Bool:
 		return "true or false"
 	case k.typ.Kind() == reflect.Int:

@@ -23,11 +23,15 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	storage, err := os.ReadFile("testdata/good/storage.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	shown, err := Default().YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "shown": string(shown)} {
+	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "storage": strings.ReplaceAll(string(storage), "permissions: list", "permissions: [list]"), "shown": string(shown)} {
 		if problems := readSchema(t).check(asJSON(t, text)); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
 		}
@@ -58,6 +62,9 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"hosts: [{banner: hello}]":             "name is missing",
 		"hosts: [{users: [{name: a}]}]":        "password is missing",
 		"tls: {client_certificates: maybe}":    "is none of",
+		"users: [{mounts: [{dir: /a}]}]":       "path is missing",
+		"users: [{umask: '8'}]":                "does not match",
+		"users: [{quota: {bytes: 1MB}}]":       "matches 0 of the alternatives",
 	} {
 		if got := fmt.Sprint(readSchema(t).check(asJSON(t, text))); !strings.Contains(got, want) {
 			t.Errorf("%s: got %s, want %q", text, got, want)

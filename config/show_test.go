@@ -17,7 +17,15 @@ func TestYAMLReadsBack(t *testing.T) {
 	full.Passive.PublicAddress = AddressRules{{Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Address: "local"}, {Address: "::1"}}
 	full.Passive.Peer = portalloc.PeerPolicy{Any: true}
 	full.TLS.SelfSigned, full.TLS.ClientCA, full.TLS.ClientCertificates = true, "/ca.pem", "optional"
-	full.Users = []User{{Name: "yes", Password: mask, Home: "/a b"}, {Name: "b", Password: mask, Home: "/", Permissions: []string{"list"}, RefusedCommands: []string{"DELE"}, Certificate: "b"}}
+	full.Users = []User{
+		{Name: "yes", Password: mask, Home: "/a b", Place: DefaultPlace()},
+		{Name: "b", Password: mask, Home: "/", CreateHome: true, Place: otherPlace(), RefusedCommands: []string{"DELE"}, Certificate: "b"},
+		{
+			Name: "c", Password: mask, Home: "/c", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000},
+			Mounts: []Mount{{Path: "/pub", Dir: "/p", Create: true, Place: otherPlace()}},
+		},
+	}
+	full.QuotaFile = "/var/lib/quota"
 	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
 	full.Limits.IdleTimeout = 90 * time.Minute
 	for name, want := range map[string]*Config{"default": Default(), "full": full} {
@@ -35,6 +43,14 @@ func TestYAMLReadsBack(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", again, text)
 			}
 		})
+	}
+}
+
+// otherPlace has no value of DefaultPlace.
+func otherPlace() Place {
+	return Place{
+		Storage: "overlay", Base: "/base", Permissions: []string{"list"}, Uploads: "direct", Durable: true,
+		KeepPartials: time.Hour, Symlinks: "never", Umask: "027",
 	}
 }
 

@@ -94,13 +94,9 @@ func (v *validation) checkUser(key string, u User) {
 	if u.Password == "" {
 		v.add(key+".password", "is missing: `portico passwd` makes the hash of a password")
 	}
-	if u.Home == "" {
-		v.add(key+".home", "is missing: name the directory that the user sees")
-	}
-	if u.Permissions != nil && len(u.Permissions) == 0 {
-		v.add(key+".permissions", "is empty, which allows nothing: name some, or leave the key out to allow everything")
-	}
-	v.checkUnique(key+".permissions", u.Permissions)
+	v.checkPlace(key, "home", u.Home, u.CreateHome, u.Place)
+	v.checkMounts(key+".mounts", u.Mounts)
+	v.checkQuota(key+".quota", u)
 	v.checkUnique(key+".refused_commands", u.RefusedCommands)
 }
 

@@ -50,19 +50,29 @@
 //
 // What an account sees is a stack of afero.Fs layers, each one subject:
 //
-//	FS          what the FTP engine asks for: transfers, listings, checksums
-//	Restricted  what the account's Permissions allow
+//	FS          what the FTP engine asks for: transfers and listings
+//	Mounts      one tree of several storages; not where there is only a home
+//	Restricted  what the Permissions allow, for each mount
+//	Uploads     files that appear when they are complete, and not before
 //	Local       a directory of this machine, which no path leads out of
 //
-// Users builds the lower two. The server puts [FS] on top of whatever an
-// authenticator returns, so an embedder's account can hold any afero.Fs, such
-// as afero.NewMemMapFs.
+// Users builds all but the first, and puts in place of Local what a [Storage]
+// says: memory, an overlay over a directory that stays as it is, or an afero.Fs
+// of the embedder's, such as package object's for S3 and its like.
+// UsersOptions.Layer adds a layer above that, such as package quota's. The
+// server puts [FS] on top of whatever an authenticator returns, so an embedder's
+// account can hold any afero.Fs, such as afero.NewMemMapFs.
 //
 // A layer may have methods beyond afero.Fs that the layers above ask for by
-// type assertion: afero.Lstater, [AvailableSpacer], RemoveDir(string) error,
-// and on its files OSFile() *os.File. A layer of your own that holds files of
-// the layer below should pass them on where they remain true; without them
-// everything works, with more steps or a plainer answer.
+// type assertion: afero.Lstater, afero.LinkReader, [AvailableSpacer], [Quoter],
+// [Uploader], [UploadSizer], [WriteChecker], RemoveDir(string) error,
+// RenameNoReplace(oldname, newname string) error, and on its files
+// OSFile() *os.File, TransferError(error), [Replacer] and [Wrapper]. Functions
+// of nearly the same names ask ([OpenUpload], [RemoveDir] and so on). A layer of
+// your own that holds files of the layer below should pass them on where they
+// remain true; without them everything works, with more steps or a plainer
+// answer. An Uploader and TransferError are the exception: a layer above
+// [Uploads] that hides them has interrupted uploads taken for complete ones.
 //
 // # What it does not do
 //
@@ -70,6 +80,9 @@
 // logins: the server does, which knows where they come from. It does not
 // switch to a system user: every session acts with the rights of the process.
 // afero.BasePathFs is no substitute for Local, for symbolic links lead out of
-// it. Uploads go straight into the file that they name, so a transfer that is
-// cut off leaves what has arrived.
+// it.
+//
+// FTP in stream mode ends an upload by closing the data connection. Without
+// TLS, a client that dies in an orderly way cannot be told from one that has
+// finished: what it has sent is published.
 package driver

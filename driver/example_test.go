@@ -78,7 +78,7 @@ func ExampleParsePermissions() {
 	fmt.Println(err)
 	// Output:
 	// list, read <nil>
-	// "execute" is not a permission: use list, read, write, delete, rename, mkdir
+	// "execute" is not a permission: use list, read, write, delete, rename, mkdir, overwrite, chmod
 }
 
 func ExampleNewFS() {

@@ -18,25 +18,8 @@ var (
 	_ ftpserver.ClientDriverExtentionFileTransfer   = (*FS)(nil)
 	_ ftpserver.ClientDriverExtensionFileList       = (*FS)(nil)
 	_ ftpserver.ClientDriverExtensionRemoveDir      = (*FS)(nil)
-	_ ftpserver.ClientDriverExtensionHasher         = (*FS)(nil)
 	_ ftpserver.ClientDriverExtensionAvailableSpace = (*FS)(nil)
 )
-
-// AvailableSpacer is what a layer may have to answer AVBL. Layers that change
-// nothing about space should pass it on.
-type AvailableSpacer interface {
-	// AvailableSpace returns how many bytes can still be written to the
-	// directory name. An error that wraps errors.ErrUnsupported means that
-	// nobody knows.
-	AvailableSpace(name string) (int64, error)
-}
-
-// dirRemover is what a layer may have to remove a directory and nothing else.
-type dirRemover interface {
-	// RemoveDir removes an empty directory. A file, a directory that is not
-	// empty, and the root are errors.
-	RemoveDir(name string) error
-}
 
 // FS adapts an afero.Fs to what the FTP engine can use: it transfers, lists,
 // removes and hashes as FTP's commands want it, and holds to what FTP's
@@ -70,24 +53,49 @@ func NewFS(fs afero.Fs) *FS {
 // GetHandle opens a file for a download (flags os.O_RDONLY) or an upload
 // (os.O_WRONLY with os.O_CREATE, os.O_TRUNC, os.O_APPEND as the command wants).
 // A directory is an error. The engine seeks to offset by itself. An upload that
-// resumes overwrites from there, and what stood beyond its end stays.
+// begins in the middle of a complete file overwrites from there, and what stood
+// beyond its end stays.
 //
-// The engine closes the handle. Its type has a method OSFile() *os.File, which
+// The engine closes the handle. Close completes an upload; one that has failed
+// has to be told so before by TransferError (ftpserver.FileTransferError), so
+// that a layer that publishes complete uploads knows.
+//
+// The handle's type has a method OSFile() *os.File, which
 // returns the operating system's file behind it, or nil, for those who move
 // bytes by other means than Read and Write; that file is the handle's own and
 // must not be closed or used after the handle is closed.
-func (f *FS) GetHandle(name string, flags int, _ int64) (ftpserver.FileTransfer, error) {
-	file, err := f.OpenFile(name, flags, os.ModePerm)
+func (f *FS) GetHandle(name string, flags int, offset int64) (ftpserver.FileTransfer, error) {
+	open := f.openDownload
+	if changes(flags) {
+		open = f.openUpload
+	}
+	file, err := open(name, flags, offset)
 	if err != nil {
 		return nil, err
 	}
-	// Systems refuse to open a directory for writing, but not for reading.
-	if !changes(flags) {
-		if err := requireFile(file, name); err != nil {
-			return nil, errors.Join(err, file.Close())
+	return &handle{file: file, name: name}, nil
+}
+
+func (f *FS) openUpload(name string, flags int, offset int64) (afero.File, error) {
+	if flags&os.O_CREATE != 0 {
+		if err := checkNewName("create", name); err != nil {
+			return nil, err
 		}
 	}
-	return &handle{file: file, name: name}, nil
+	file, err := OpenUpload(f.Fs, name, flags, offset)
+	return file, storageError(err)
+}
+
+func (f *FS) openDownload(name string, flags int, _ int64) (afero.File, error) {
+	// Systems refuse to open a directory for writing, but not for reading.
+	file, err := f.OpenFile(name, flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := requireFile(file, name); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 func requireFile(file afero.File, name string) error {
@@ -143,10 +151,18 @@ func (f *FS) Rename(oldname, newname string) error {
 	return storageError(f.Fs.Rename(oldname, newname))
 }
 
+// UploadSize returns the size that SIZE should tell (RFC 3659 §4), so that a
+// client can go on with an upload. It is what Stat says, but where a complete
+// file stands beside an interrupted upload of the same user's, the error wraps
+// ErrInterruptedUpload: a client that takes the one size for the other would
+// lose or mix data. A reply other than 550 has clients then send or fetch the
+// whole file.
+func (f *FS) UploadSize(name string) (int64, error) { return UploadSize(f.Fs, name) }
+
 // Remove removes a file (DELE). A directory is an error, a symbolic link to
 // one is not.
 func (f *FS) Remove(name string) error {
-	info, err := lstat(f.Fs, name)
+	info, err := Lstat(f.Fs, name)
 	if err != nil {
 		return err
 	}
@@ -158,7 +174,7 @@ func (f *FS) Remove(name string) error {
 
 // RemoveDir removes an empty directory (RMD). A file is an error, and so is
 // the root.
-func (f *FS) RemoveDir(name string) error { return removeDir(f.Fs, name) }
+func (f *FS) RemoveDir(name string) error { return RemoveDir(f.Fs, name) }
 
 // RemoveAll removes a file or a directory with all that is in it (SITE RMDIR).
 // The root is an error.
@@ -171,50 +187,7 @@ func (f *FS) RemoveAll(name string) error {
 
 // GetAvailableSpace returns how many bytes can still be written to a directory
 // (AVBL). The error wraps errors.ErrUnsupported where no layer knows.
-func (f *FS) GetAvailableSpace(dir string) (int64, error) { return availableSpace(f.Fs, dir) }
-
-func availableSpace(fs afero.Fs, dir string) (int64, error) {
-	if spacer, ok := fs.(AvailableSpacer); ok {
-		return spacer.AvailableSpace(dir)
-	}
-	return 0, fmt.Errorf("available space of %s: %w", fs.Name(), errors.ErrUnsupported)
-}
-
-// removeDir removes an empty directory. Layers that cannot do it in one step
-// are asked whether it is empty first: afero's memory file system, for one,
-// removes any.
-func removeDir(fs afero.Fs, name string) error {
-	if isRoot(name) {
-		return rootKept("rmdir")
-	}
-	if remover, ok := fs.(dirRemover); ok {
-		return remover.RemoveDir(name)
-	}
-	info, err := lstat(fs, name)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return &os.PathError{Op: "rmdir", Path: name, Err: syscall.ENOTDIR}
-	}
-	empty, err := afero.IsEmpty(fs, name)
-	if err != nil {
-		return err
-	}
-	if !empty {
-		return &os.PathError{Op: "rmdir", Path: name, Err: syscall.ENOTEMPTY}
-	}
-	return fs.Remove(name)
-}
-
-// lstat asks about a symbolic link itself where the layer can.
-func lstat(fs afero.Fs, name string) (os.FileInfo, error) {
-	if lstater, ok := fs.(afero.Lstater); ok {
-		info, _, err := lstater.LstatIfPossible(name)
-		return info, err
-	}
-	return fs.Stat(name)
-}
+func (f *FS) GetAvailableSpace(dir string) (int64, error) { return AvailableSpace(f.Fs, dir) }
 
 func checkNewName(op, name string) error {
 	if !breaksLines(name) {

@@ -171,44 +171,6 @@ func TestRemoving(t *testing.T) {
 	})
 }
 
-func TestChecksums(t *testing.T) {
-	t.Parallel()
-	const (
-		sha512 = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" +
-			"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
-		sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-	)
-	tests := []struct {
-		name       string
-		algo       ftpserver.HASHAlgo
-		start, end int64
-		want       string // empty: an error
-	}{
-		{"CRC32", ftpserver.HASHAlgoCRC32, 2, 5, "352441c2"},
-		{"MD5", ftpserver.HASHAlgoMD5, 2, 5, "900150983cd24fb0d6963f7d28e17f72"},
-		{"SHA1", ftpserver.HASHAlgoSHA1, 2, 5, "a9993e364706816aba3e25717850c26c9cd0d89d"},
-		{"SHA256", ftpserver.HASHAlgoSHA256, 2, 5, sha256},
-		{"SHA512", ftpserver.HASHAlgoSHA512, 2, 5, sha512},
-		{"nothing", ftpserver.HASHAlgoMD5, 3, 3, "d41d8cd98f00b204e9800998ecf8427e"},
-		{"beyond the end", ftpserver.HASHAlgoMD5, 7, 99, "d41d8cd98f00b204e9800998ecf8427e"},
-		{"backwards", ftpserver.HASHAlgoMD5, 3, 2, ""},
-		{"negative", ftpserver.HASHAlgoMD5, -1, 2, ""},
-		{"unknown algorithm", ftpserver.HASHAlgo(99), 0, 1, ""},
-	}
-	onEach(t, func(t *testing.T, fs *driver.FS) {
-		store(t, fs, "/file", "__abc__", os.O_TRUNC, 0)
-		for _, tt := range tests {
-			got, err := fs.ComputeHash("/file", tt.algo, tt.start, tt.end)
-			if got != tt.want || (err != nil) != (tt.want == "") {
-				t.Errorf("%s: %q, %v; want %q", tt.name, got, err, tt.want)
-			}
-		}
-		if _, err := fs.ComputeHash("/", ftpserver.HASHAlgoMD5, 0, 1); err == nil {
-			t.Error("a directory has a checksum")
-		}
-	})
-}
-
 func TestListing(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

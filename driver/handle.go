@@ -15,14 +15,6 @@ var (
 	_ osFiler                     = (*handle)(nil)
 )
 
-// osFiler is what the server's data connection and the layers' files have in
-// common.
-type osFiler interface {
-	// OSFile returns the operating system's file behind this one, nil if there
-	// is none. It is closed with this one.
-	OSFile() *os.File
-}
-
 // handle is a file during one transfer. It has no WriteTo and no ReadFrom on
 // purpose: with them io.Copy would move the bytes in here, past the data
 // connection, which knows better how.
@@ -50,28 +42,20 @@ func (h *handle) Seek(offset int64, whence int) (int64, error) {
 	return position, h.failed("seek", err)
 }
 
-// Close closes the file. Network file systems report a full disk here.
-func (h *handle) Close() error { return h.failed("close", h.file.Close()) }
-
-// TransferError tells the file, if it has the same method, that its transfer
-// failed. Close comes after it.
+// TransferError implements ftpserver.FileTransferError: it says that what
+// Close ends is not the whole file.
 func (h *handle) TransferError(err error) {
-	if file, ok := h.file.(ftpserver.FileTransferError); ok {
+	if file, ok := h.file.(transferFailer); ok {
 		file.TransferError(err)
 	}
 }
 
+// Close closes the file. Of an upload it is the completion, unless
+// TransferError was called before. Network file systems report a full disk here.
+func (h *handle) Close() error { return h.failed("close", h.file.Close()) }
+
 // OSFile implements osFiler.
-func (h *handle) OSFile() *os.File {
-	switch file := h.file.(type) {
-	case *os.File:
-		return file
-	case osFiler:
-		return file.OSFile()
-	default:
-		return nil
-	}
-}
+func (h *handle) OSFile() *os.File { return OSFile(h.file) }
 
 // failed puts the FTP path into an error, which would otherwise tell the client
 // where its home lies.

@@ -2,8 +2,10 @@ package driver
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -12,33 +14,75 @@ import (
 )
 
 var (
-	_ afero.Fs        = (*Local)(nil)
-	_ afero.Lstater   = (*Local)(nil)
-	_ AvailableSpacer = (*Local)(nil)
-	_ dirRemover      = (*Local)(nil)
-	_ afero.File      = (*localFile)(nil)
-	_ osFiler         = (*localFile)(nil)
+	_ afero.Fs         = (*Local)(nil)
+	_ afero.Lstater    = (*Local)(nil)
+	_ AvailableSpacer  = (*Local)(nil)
+	_ afero.LinkReader = (*Local)(nil)
+	_ dirRemover       = (*Local)(nil)
+	_ noReplacer       = (*Local)(nil)
+	_ afero.File       = (*localFile)(nil)
+	_ osFiler          = (*localFile)(nil)
 )
 
 // Local is a directory of this machine as an afero.Fs. Its paths are FTP's:
 // separated by slashes, "/" being the directory itself, and ".." never leads
 // above it. Neither does a symbolic link, wherever it stands in a path and
-// whoever exchanges it meanwhile: os.Root resolves every step.
+// whoever exchanges it meanwhile, unless LinksAnywhere says otherwise: os.Root
+// resolves every step.
 //
-// Files are created with mode 0666 and directories with 0777, less the
-// process's umask; the modes that callers pass are ignored, because they are
-// the FTP engine's and no client chose them. Only regular files and
-// directories can be opened: a named pipe would hold up a session for good.
+// Files are created with mode 0666 and directories with 0777, less the umask;
+// the modes that callers pass are ignored, because they are the FTP engine's
+// and no client chose them. Only regular files and directories can be opened: a
+// named pipe would hold up a session for good.
 //
 // Errors name the FTP path and not where the directory lies. A Local is safe
 // for concurrent use.
 type Local struct {
-	root *os.Root
+	root tree
+}
+
+// LocalOptions configures a Local. The zero value follows symbolic links inside
+// the directory and creates files with the process's umask.
+type LocalOptions struct {
+	// Links says which symbolic links are followed. Zero: LinksInside.
+	Links LinkPolicy
+	// Umask is taken from the modes of new files and directories, such as
+	// 0o027. Nil: the process's umask.
+	Umask *os.FileMode
+}
+
+func (o LocalOptions) check() error {
+	switch {
+	case o.Links > LinksAnywhere:
+		return fmt.Errorf("%v is not a policy for symbolic links: use inside, never or anywhere", o.Links)
+	case o.Umask != nil && *o.Umask&^os.ModePerm != 0:
+		return fmt.Errorf("%#o is not a umask: use 0 to 0777", uint32(*o.Umask))
+	}
+	return nil
 }
 
 // NewLocal returns the file system under root. Several may share one root,
 // which stays the caller's and must be open as long as they are used.
 func NewLocal(root *os.Root) *Local { return &Local{root: root} }
+
+// NewLocalWith is NewLocal with options. With LinksAnywhere, the directory is
+// the one that root.Name() names.
+func NewLocalWith(root *os.Root, opts LocalOptions) (*Local, error) {
+	if err := opts.check(); err != nil {
+		return nil, fmt.Errorf("driver: %w", err)
+	}
+	var dir tree = root
+	switch opts.Links {
+	case LinksNever:
+		dir = linklessTree{root}
+	case LinksAnywhere:
+		dir = openTree{root.Name()}
+	}
+	if opts.Umask != nil {
+		dir = maskedTree{tree: dir, umask: *opts.Umask}
+	}
+	return &Local{root: dir}, nil
+}
 
 // Name implements afero.Fs.
 func (l *Local) Name() string { return "local" }
@@ -83,6 +127,15 @@ func (l *Local) openWithoutWaiting(name string, flag int) (*os.File, error) {
 	return file, err
 }
 
+// CheckWrite implements WriteChecker by opening the file.
+func (l *Local) CheckWrite(name string) error {
+	file, err := l.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
 // Stat implements afero.Fs. A symbolic link that leads out of the root is an
 // error.
 func (l *Local) Stat(name string) (os.FileInfo, error) {
@@ -94,6 +147,12 @@ func (l *Local) Stat(name string) (os.FileInfo, error) {
 func (l *Local) LstatIfPossible(name string) (os.FileInfo, bool, error) {
 	info, err := l.root.Lstat(inRoot(name))
 	return info, true, inFTP("lstat", name, err)
+}
+
+// ReadlinkIfPossible implements afero.LinkReader.
+func (l *Local) ReadlinkIfPossible(name string) (string, error) {
+	target, err := l.root.Readlink(inRoot(name))
+	return filepath.ToSlash(target), inFTP("readlink", name, err)
 }
 
 // Mkdir implements afero.Fs.

@@ -3,6 +3,7 @@
 package driver
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,4 +21,16 @@ func spaceBehind(file *os.File) (int64, error) {
 	// The types differ between systems, and FreeBSD's count is negative while
 	// only root's reserve is left.
 	return max(int64(stat.Bavail)*int64(stat.Bsize), 0), nil
+}
+
+// lockWhole locks a file against others that do so, until it is closed, here
+// or in another process. A file system that has no locks is no reason to fail.
+func lockWhole(file *os.File) error {
+	if file == nil {
+		return nil
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrAddedTo
+	}
+	return nil
 }

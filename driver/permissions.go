@@ -7,8 +7,13 @@ import (
 
 // Permissions is the set of things that an account may do with its files. The
 // zero value allows nothing. Text form: the names of its members separated by
-// commas ("list, read, write, delete, rename, mkdir"), or "none".
-type Permissions uint8
+// commas ("list, read, write, delete, rename, mkdir, overwrite, chmod"), or
+// "none".
+//
+// Who may both write and delete may overwrite too, for he could delete the file
+// and write it anew. So CanOverwrite matters where CanDelete is missing: without
+// either, CanWrite makes new files only, as a drop box wants it.
+type Permissions uint16
 
 // The members of the set.
 const (
@@ -17,27 +22,32 @@ const (
 	CanList Permissions = 1 << iota
 	// CanRead allows downloads and checksums.
 	CanRead
-	// CanWrite allows creating, appending to and overwriting files, and
-	// changing their modes and times.
+	// CanWrite allows creating files, going on with interrupted uploads of
+	// one's own, and setting the times of files.
 	CanWrite
 	// CanDelete allows removing files and directories.
 	CanDelete
 	// CanRename allows renaming and moving. Replacing an existing file that
-	// way takes CanWrite as well.
+	// way takes the right to overwrite as well.
 	CanRename
 	// CanMkdir allows making directories.
 	CanMkdir
+	// CanOverwrite allows, with CanWrite, replacing files that exist, and
+	// changing and appending to them.
+	CanOverwrite
+	// CanChmod allows changing the modes of files and directories (SITE CHMOD).
+	CanChmod
 )
 
 const (
 	// AllPermissions allows everything.
-	AllPermissions = CanList | CanRead | CanWrite | CanDelete | CanRename | CanMkdir
+	AllPermissions = CanList | CanRead | CanWrite | CanDelete | CanRename | CanMkdir | CanOverwrite | CanChmod
 	// ReadOnly allows listing and downloading.
 	ReadOnly = CanList | CanRead
 )
 
 const (
-	permissionNames = "list, read, write, delete, rename, mkdir"
+	permissionNames = "list, read, write, delete, rename, mkdir, overwrite, chmod"
 	noPermissions   = "none"
 )
 
@@ -70,6 +80,10 @@ func parsePermission(name string) (Permissions, error) {
 		return CanRename, nil
 	case "mkdir":
 		return CanMkdir, nil
+	case "overwrite":
+		return CanOverwrite, nil
+	case "chmod":
+		return CanChmod, nil
 	default:
 		return 0, fmt.Errorf("%q is not a permission: use %s", name, permissionNames)
 	}
@@ -80,6 +94,11 @@ func (p Permissions) Has(wanted Permissions) bool { return p&wanted == wanted }
 
 // HasAny reports whether at least one member of wanted is in the set.
 func (p Permissions) HasAny(wanted Permissions) bool { return p&wanted != 0 }
+
+// overwrites reports whether files that exist may be changed.
+func (p Permissions) overwrites() bool {
+	return p.Has(CanWrite) && p.HasAny(CanOverwrite|CanDelete)
+}
 
 // String returns the text form.
 func (p Permissions) String() string {

@@ -19,7 +19,8 @@ func TestPermissionsText(t *testing.T) {
 		{"list", driver.CanList, "list"},
 		{"read,list", driver.ReadOnly, "list, read"},
 		{" write , write ", driver.CanWrite, "write"},
-		{"list, read, write, delete, rename, mkdir", driver.AllPermissions, "list, read, write, delete, rename, mkdir"},
+		{"write, overwrite", driver.CanWrite | driver.CanOverwrite, "write, overwrite"},
+		{"list, read, write, delete, rename, mkdir, overwrite, chmod", driver.AllPermissions, "list, read, write, delete, rename, mkdir, overwrite, chmod"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
@@ -43,7 +44,7 @@ func TestUnknownPermissionsAreErrorsThatNameTheKnown(t *testing.T) {
 			t.Parallel()
 			got := driver.CanMkdir
 			err := got.UnmarshalText([]byte(text))
-			if err == nil || !strings.Contains(err.Error(), "list, read, write, delete, rename, mkdir") {
+			if err == nil || !strings.Contains(err.Error(), "list, read, write, delete, rename, mkdir, overwrite, chmod") {
 				t.Errorf("UnmarshalText(%q) = %v, want an error that names the permissions", text, err)
 			}
 			if got != driver.CanMkdir {

@@ -12,7 +12,10 @@ var (
 	_ afero.Fs        = (*Restricted)(nil)
 	_ afero.Lstater   = (*Restricted)(nil)
 	_ AvailableSpacer = (*Restricted)(nil)
+	_ Uploader        = (*Restricted)(nil)
+	_ UploadSizer     = (*Restricted)(nil)
 	_ dirRemover      = (*Restricted)(nil)
+	_ noReplacer      = (*Restricted)(nil)
 )
 
 // Restricted is a layer that lets through what a set of permissions allows.
@@ -22,7 +25,8 @@ var (
 // Two rules follow from how clients work. Asking about a directory is always
 // allowed, because CWD does; asking about a file takes any permission for
 // files that exist (list, read, delete, rename), because RNFR, DELE and SIZE
-// do. An account that may only write can therefore not find out what is there.
+// do. An account that may only write can therefore not find out what is there,
+// but for uploads of its own that were interrupted.
 //
 // Owners cannot be changed through this layer at all: they are the operator's.
 type Restricted struct {
@@ -52,13 +56,39 @@ func (r *Restricted) Create(name string) (afero.File, error) {
 
 // OpenFile implements afero.Fs.
 func (r *Restricted) OpenFile(name string, flag int, perm os.FileMode) (afero.File, error) {
-	if changes(flag) && !r.allow.Has(CanWrite) || flag&os.O_RDWR != 0 && !r.allow.Has(CanRead) {
+	if !changes(flag) {
+		return r.openToRead(name, flag)
+	}
+	return r.openToWrite(name, flag, func(flag int) (afero.File, error) {
+		return r.fs.OpenFile(name, flag, perm)
+	})
+}
+
+// OpenUpload implements Uploader.
+func (r *Restricted) OpenUpload(name string, flag int, offset int64) (afero.File, error) {
+	return r.openToWrite(name, flag, func(flag int) (afero.File, error) {
+		return OpenUpload(r.fs, name, flag, offset)
+	})
+}
+
+// openToWrite opens so that nothing that exists is touched, where that is not
+// allowed. The layer below sees to it in one step with the opening, or with the
+// publication of an upload.
+func (r *Restricted) openToWrite(name string, flag int, open func(flag int) (afero.File, error)) (afero.File, error) {
+	if !r.allow.Has(CanWrite) || flag&os.O_RDWR != 0 && !r.allow.Has(CanRead) {
 		return nil, denied("open", name)
 	}
-	if changes(flag) {
-		return r.fs.OpenFile(name, flag, perm)
+	if r.allow.overwrites() {
+		return open(flag)
 	}
-	return r.openToRead(name, flag)
+	if flag&os.O_CREATE == 0 {
+		return nil, denied("change", name)
+	}
+	file, err := open(flag | os.O_EXCL)
+	if errors.Is(err, os.ErrExist) && flag&os.O_EXCL == 0 {
+		return nil, denied("replace", name)
+	}
+	return file, err
 }
 
 // changes reports whether a file opened with these flags can be changed by
@@ -99,9 +129,22 @@ func (r *Restricted) Stat(name string) (os.FileInfo, error) {
 
 // LstatIfPossible implements afero.Lstater.
 func (r *Restricted) LstatIfPossible(name string) (os.FileInfo, bool, error) {
-	info, err := lstat(r.fs, name)
+	info, err := Lstat(r.fs, name)
 	info, err = r.told("lstat", name, info, err)
 	return info, true, err
+}
+
+// UploadSize implements UploadSizer for those who may know the file, and to
+// those who may write for what they have sent themselves.
+func (r *Restricted) UploadSize(name string) (int64, error) {
+	info, err := r.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	if _, partial := info.(partialInfo); partial {
+		return info.Size(), nil
+	}
+	return UploadSize(r.fs, name)
 }
 
 // told passes on what is known about a file to those who may know it. Others
@@ -109,6 +152,9 @@ func (r *Restricted) LstatIfPossible(name string) (os.FileInfo, bool, error) {
 func (r *Restricted) told(op, name string, info os.FileInfo, err error) (os.FileInfo, error) {
 	if r.allow.HasAny(CanList | CanRead | CanDelete | CanRename) {
 		return info, err
+	}
+	if _, partial := info.(partialInfo); partial && r.allow.Has(CanWrite) {
+		return info, nil
 	}
 	if err != nil || !info.IsDir() {
 		return nil, denied(op, name)
@@ -145,7 +191,7 @@ func (r *Restricted) RemoveDir(name string) error {
 	if !r.allow.Has(CanDelete) {
 		return denied("remove", name)
 	}
-	return removeDir(r.fs, name)
+	return RemoveDir(r.fs, name)
 }
 
 // RemoveAll implements afero.Fs.
@@ -156,24 +202,33 @@ func (r *Restricted) RemoveAll(name string) error {
 	return r.fs.RemoveAll(name)
 }
 
-// Rename implements afero.Fs. Without CanWrite the new name must be free. That
-// is asked before the renaming, so it does not hold against another session
-// that creates the file at the same moment.
+// Rename implements afero.Fs. Without the right to overwrite the new name must
+// be free.
 func (r *Restricted) Rename(oldname, newname string) error {
 	if !r.allow.Has(CanRename) {
 		return denied("rename", oldname)
 	}
-	if !r.allow.Has(CanWrite) {
-		if _, err := lstat(r.fs, newname); !errors.Is(err, os.ErrNotExist) {
-			return denied("replace", newname)
-		}
+	if r.allow.overwrites() {
+		return r.fs.Rename(oldname, newname)
 	}
-	return r.fs.Rename(oldname, newname)
+	err := RenameNoReplace(r.fs, oldname, newname)
+	if errors.Is(err, os.ErrExist) {
+		return denied("replace", newname)
+	}
+	return err
+}
+
+// RenameNoReplace renames, unless the new name is taken.
+func (r *Restricted) RenameNoReplace(oldname, newname string) error {
+	if !r.allow.Has(CanRename) {
+		return denied("rename", oldname)
+	}
+	return RenameNoReplace(r.fs, oldname, newname)
 }
 
 // Chmod implements afero.Fs.
 func (r *Restricted) Chmod(name string, mode os.FileMode) error {
-	if !r.allow.Has(CanWrite) {
+	if !r.allow.Has(CanChmod) {
 		return denied("chmod", name)
 	}
 	return r.fs.Chmod(name, mode)
@@ -192,7 +247,7 @@ func (r *Restricted) Chtimes(name string, atime, mtime time.Time) error {
 
 // AvailableSpace implements AvailableSpacer by asking the layer below.
 func (r *Restricted) AvailableSpace(name string) (int64, error) {
-	return availableSpace(r.fs, name)
+	return AvailableSpace(r.fs, name)
 }
 
 func denied(op, name string) error {

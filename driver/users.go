@@ -33,10 +33,18 @@ type User struct {
 	Operator bool
 	// RefusedCommands are the verbs, in upper case, that the user may not use.
 	RefusedCommands []string
-	// Home is the directory that the user sees as "/". Required; it must exist.
+	// Home is the directory that the user sees as "/": short for Storage.Dir,
+	// one of which is required unless Storage is something else. It may hold %u
+	// for the user's name, and must exist unless Storage.Create is set.
 	Home string
+	// Storage says more about what the user sees as "/".
+	Storage Storage
 	// Permissions is what the user may do there. Required.
 	Permissions Permissions
+	// Uploads is how uploads become files. Zero: when they are complete.
+	Uploads UploadOptions
+	// Mounts are what the user sees beside the home, see NewMounts.
+	Mounts []UserMount
 }
 
 // UsersOptions configures Users. The zero value is right for most.
@@ -47,6 +55,9 @@ type UsersOptions struct {
 	// Hashings is the largest number of password hashes computed at one time.
 	// Zero or less: the number of CPUs that this process may use.
 	Hashings int
+	// Layer puts a layer of your own between each storage and its uploads. Nil:
+	// there is none.
+	Layer LayerFunc
 }
 
 const defaultRemember = time.Minute
@@ -58,14 +69,14 @@ type Users struct {
 	anonymous *user
 	decoys    []algorithm.Digest
 	verifier  *verifier
+	layer     LayerFunc
 }
 
 // user is a User that was found valid.
 type user struct {
 	name   string
 	hash   algorithm.Digest // nil if any password will do
-	home   home
-	access Permissions
+	places []*place         // the home first
 
 	certificateName string
 	refusedCommands []string
@@ -84,6 +95,7 @@ func NewUsers(users []User, opts UsersOptions) (*Users, error) {
 	u := &Users{
 		byName:   make(map[string]*user, len(users)),
 		verifier: newVerifier(opts.Remember, opts.Hashings),
+		layer:    opts.Layer,
 	}
 	var faults []error
 	for i, entry := range users {
@@ -107,8 +119,8 @@ func label(index int, entry User) string {
 // add returns all that is wrong with an entry.
 func (u *Users) add(entry User) (faults []error) {
 	added := &user{
-		name: entry.Name, home: home{dir: entry.Home}, access: entry.Permissions,
-		certificateName: entry.CertificateName, refusedCommands: slices.Clone(entry.RefusedCommands), operator: entry.Operator,
+		name: entry.Name, certificateName: entry.CertificateName,
+		refusedCommands: slices.Clone(entry.RefusedCommands), operator: entry.Operator,
 	}
 	check := func(err error) {
 		if err != nil {
@@ -116,8 +128,7 @@ func (u *Users) add(entry User) (faults []error) {
 		}
 	}
 	check(u.checkName(entry.Name))
-	check(added.checkHome())
-	check(added.checkPermissions())
+	faults = append(faults, added.addPlaces(entry)...)
 	if entry.Anonymous {
 		check(u.checkAnonymous(entry))
 		u.anonymous = added
@@ -154,20 +165,6 @@ func (u *Users) checkAnonymous(entry User) error {
 	return nil
 }
 
-func (user *user) checkHome() error {
-	if user.home.dir == "" {
-		return errors.New("the home is missing: name a directory")
-	}
-	return user.home.check()
-}
-
-func (user *user) checkPermissions() error {
-	if user.access == 0 || !AllPermissions.Has(user.access) {
-		return fmt.Errorf("permissions are missing or unknown: use some of %s", permissionNames)
-	}
-	return nil
-}
-
 func parseUserHash(hash string) (algorithm.Digest, error) {
 	if hash == "" {
 		return nil, errors.New("the password hash is missing: set one, made with portico passwd or HashPassword")
@@ -197,12 +194,12 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	if !ok {
 		return nil, ErrDenied
 	}
-	root, err := user.home.open()
+	fs, err := user.tree(u.layer)
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
 	}
 	return &Account{
-		Name: user.name, FS: Restrict(NewLocal(root), user.access),
+		Name: user.name, FS: fs,
 		RefusedCommands: user.refusedCommands, Operator: user.operator,
 	}, nil
 }

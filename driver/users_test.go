@@ -59,18 +59,18 @@ func TestNewUsersNamesEveryFault(t *testing.T) {
 		{"no hash", []driver.User{{Name: "bob", Home: home, Permissions: all}}, []string{`"bob"`, "hash is missing"}},
 		{"bad hash", []driver.User{{Name: "bob", PasswordHash: "secret", Home: home, Permissions: all}}, []string{`"bob"`, "argon2id"}},
 		{"costly hash", []driver.User{{Name: "bob", PasswordHash: strings.Replace(bcryptHash, "$04$", "$31$", 1), Home: home, Permissions: all}}, []string{`"bob"`, "cost 31"}},
-		{"no home", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Permissions: all}}, []string{`"bob"`, "home is missing"}},
+		{"no home", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Permissions: all}}, []string{`"bob"`, "directory is missing"}},
 		{"home missing", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: filepath.Join(home, "none"), Permissions: all}}, []string{`"bob"`, "none"}},
 		{"home a file", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: file, Permissions: all}}, []string{`"bob"`, "not a directory"}},
 		{"no permissions", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: home}}, []string{`"bob"`, "permissions are missing"}},
-		{"unknown permissions", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: home, Permissions: 0x80}}, []string{`"bob"`, "unknown"}},
+		{"unknown permissions", []driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: home, Permissions: 0x8000}}, []string{`"bob"`, "unknown"}},
 		{"anonymous with a hash", []driver.User{{Name: "any", Anonymous: true, PasswordHash: bcryptHash, Home: home, Permissions: all}}, []string{`"any"`, "any password"}},
 		{"two anonymous", []driver.User{
 			{Name: "any", Anonymous: true, Home: home, Permissions: all},
 			{Name: "other", Anonymous: true, Home: home, Permissions: all},
 		}, []string{`"other"`, `"any" is anonymous already`}},
 		{"everything at once", []driver.User{{}, {Name: "bob"}}, []string{
-			"number 1", "name is empty", `"bob"`, "hash is missing", "home is missing", "permissions are missing",
+			"number 1", "name is empty", `"bob"`, "hash is missing", "directory is missing", "permissions are missing",
 		}},
 	}
 	for _, tt := range tests {

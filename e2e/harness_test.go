@@ -33,11 +33,18 @@ type process struct {
 // by then; in both cases its log must name no password.
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(suite.binary, args...), done: make(chan struct{})}
+	cmd := exec.Command(suite.binary, args...)
+	suite.identity.apply(cmd)
+	return launch(t, cmd)
+}
+
+// launch does the same for a command that becomes portico.
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, done: make(chan struct{})}
 	p.cmd.Dir = suite.dir
 	p.cmd.Env = cleanEnvironment(suite.dir)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
-	suite.identity.apply(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func (s *site) defaults() map[string]any {
 			"name":        userName,
 			"password":    suite.hash,
 			"home":        s.home,
-			"permissions": []any{"list", "read", "write", "delete", "rename", "mkdir"},
+			"permissions": []any{"list", "read", "write", "delete", "rename", "mkdir", "overwrite", "chmod"},
 		}},
 	}
 }

@@ -80,7 +80,7 @@ func fileCommands() map[string]commandSpec {
 		"DELE": {syntax: "DELE <path>", codes: []int{250, 450}, reword: (*session).rewordDone, needsArg: true},
 		"RNFR": {syntax: "RNFR <path>", codes: []int{350, 450}, reword: (*session).rewordRNFR, needsArg: true},
 		"RNTO": {syntax: "RNTO <path>", codes: []int{250, 503, 552, 553}, reword: (*session).rewordDone, needsArg: true},
-		"SIZE": {syntax: "SIZE <path>", codes: []int{213}, run: (*session).cmdSIZE, needsArg: true},
+		"SIZE": {syntax: "SIZE <path>", codes: []int{213, 450}, run: (*session).cmdSIZE, needsArg: true},
 		"MDTM": {syntax: "MDTM <path>", codes: []int{213}, needsArg: true},
 		"MFMT": {syntax: "MFMT <YYYYMMDDhhmmss> <path>", codes: []int{213}, run: (*session).cmdMFMT, needsArg: true},
 		"MFF":  {syntax: "MFF Modify=<YYYYMMDDhhmmss>;UNIX.mode=<octal>; <path>", codes: []int{213, 504}, run: (*session).cmdMFF, needsArg: true},

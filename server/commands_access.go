@@ -69,6 +69,7 @@ func (s *session) logIn(account *driver.Account, user string) string {
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
 	s.log = s.baseLog.With(zap.String("user", account.Name))
 	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()))
+	s.emit(Event{Kind: EventLogin})
 	return "PASS *"
 }
 

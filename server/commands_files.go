@@ -7,13 +7,19 @@ import (
 	"time"
 )
 
-// rewordDone is for commands whose success needs no words but that.
-func (s *session) rewordDone(_ command, r reply) reply {
-	if r.code < 400 {
-		r.text = "Done."
-		return r
+// rewordDone is for DELE, RMD and RNTO, whose success needs no words but that.
+func (s *session) rewordDone(cmd command, r reply) reply {
+	if r.code >= 400 {
+		return s.explain(r)
 	}
-	return s.explain(r)
+	switch cmd.verb {
+	case "RNTO":
+		s.emit(Event{Kind: EventRename, Path: s.renameFrom, Target: s.abs(cmd.arg)})
+	default: // DELE, RMD
+		s.emit(Event{Kind: EventDelete, Path: s.abs(cmd.arg)})
+	}
+	r.text = "Done."
+	return r
 }
 
 // rewordCWD names the new directory.
@@ -29,6 +35,7 @@ func (s *session) rewordCWD(_ command, r reply) reply {
 // clients parse it.
 func (s *session) rewordMKD(cmd command, r reply) reply {
 	if r.code < 400 {
+		s.emit(Event{Kind: EventMkdir, Path: s.abs(cmd.arg)})
 		r.text = quoted(s.abs(cmd.arg)) + " created."
 		return r
 	}
@@ -36,9 +43,9 @@ func (s *session) rewordMKD(cmd command, r reply) reply {
 }
 
 // rewordRNFR lets the next command be RNTO.
-func (s *session) rewordRNFR(_ command, r reply) reply {
+func (s *session) rewordRNFR(cmd command, r reply) reply {
 	if r.code == 350 {
-		s.renaming = true
+		s.renaming, s.renameFrom = true, s.abs(cmd.arg)
 		r.text = "Send RNTO with the new name."
 		return r
 	}
@@ -49,13 +56,27 @@ func (s *session) rewordRNFR(_ command, r reply) reply {
 func quoted(path string) string { return `"` + strings.ReplaceAll(path, `"`, `""`) + `"` }
 
 // cmdSIZE is for TYPE I: the size of a text would have to be counted line by
-// line (RFC 3659 §4).
+// line (RFC 3659 §4). Clients ask it to learn where an upload can go on.
 func (s *session) cmdSIZE(cmd command) string {
 	if s.form.ascii {
 		s.reply(550, "SIZE works with TYPE I only.")
 		return ""
 	}
-	return cmd.line()
+	path := s.abs(cmd.arg)
+	if info, err := s.files.Stat(path); err == nil && info.IsDir() {
+		s.reply(550, "Is a directory.")
+		return ""
+	}
+	size, err := s.files.UploadSize(path)
+	switch text := conflict(err); {
+	case text != "":
+		s.reply(450, text) // with a 550, clients would believe that there is no file
+	case err != nil:
+		s.replyError(550, err)
+	default:
+		s.reply(213, strconv.FormatInt(size, 10))
+	}
+	return ""
 }
 
 // cmdMLST describes one file on the control connection (RFC 3659 §7).

@@ -23,6 +23,7 @@ func siteCommands() map[string]siteCommand {
 		"IDLE":   {"IDLE [<seconds>]", (*session).siteIDLE},
 		"MKDIR":  {"MKDIR <path>", (*session).siteMKDIR},
 		"PORTS":  {"PORTS", (*session).sitePORTS},
+		"QUOTA":  {"QUOTA [<path>]", (*session).siteQUOTA},
 		"RMDIR":  {"RMDIR <path>", (*session).siteRMDIR},
 		"UMASK":  {"UMASK [<octal>]", (*session).siteUMASK},
 		"UTIME":  {"UTIME <YYYYMMDDhhmm[ss]> <path>", (*session).siteUTIME},
@@ -177,6 +178,7 @@ func (s *session) siteCPTO(cmd command, arg string) {
 			if err := t.copyFile(from, to); err != nil {
 				return t.jobFailed(550, err)
 			}
+			s.emit(Event{Kind: EventUpload, Path: to, Duration: time.Since(t.started)})
 			return reply{code: 250, text: "Copied."}
 		})
 	}
@@ -193,6 +195,7 @@ func (s *session) siteMKDIR(_ command, arg string) {
 		return
 	}
 	s.reply(257, quoted(path)+" created.")
+	s.emit(Event{Kind: EventMkdir, Path: path})
 }
 
 func (s *session) siteRMDIR(_ command, arg string) {
@@ -200,7 +203,11 @@ func (s *session) siteRMDIR(_ command, arg string) {
 		s.siteSyntax("RMDIR")
 		return
 	}
-	s.siteDone(250, s.files.RemoveAll(s.abs(arg)))
+	err := s.files.RemoveAll(s.abs(arg))
+	s.siteDone(250, err)
+	if err == nil {
+		s.emit(Event{Kind: EventDelete, Path: s.abs(arg)})
+	}
 }
 
 // sitePORTS lists the passive ports as clients see them, for an operator who

@@ -21,6 +21,7 @@ import (
 // passes them on, reworded. TLS is below it: the engine sees plain text.
 type control struct {
 	session *session
+	socket  net.Conn
 	raw     net.Conn // the socket, or what a PROXY header made of it
 	unread  []byte   // of the line that the engine reads
 	replies replyParser
@@ -35,7 +36,7 @@ type control struct {
 var _ net.Conn = (*control)(nil)
 
 func newControl(s *session, conn net.Conn) *control {
-	return &control{session: s, raw: conn, conn: conn}
+	return &control{session: s, socket: conn, raw: conn, conn: conn}
 }
 
 // Read returns the next line for the engine.

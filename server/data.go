@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -78,7 +79,8 @@ func (d *dataConn) open(way direction) (net.Conn, error) {
 }
 
 // Read reads what the client uploads. An upload under TLS that ends without
-// close_notify was cut short, by whomever: io.ErrUnexpectedEOF.
+// close_notify was cut short, by whomever: io.ErrUnexpectedEOF. So was one whose
+// client has aborted it or gone.
 func (d *dataConn) Read(p []byte) (int, error) {
 	conn, err := d.open(upload)
 	if err != nil {
@@ -90,8 +92,13 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
 	n, err := conn.Read(p)
 	d.in.Add(int64(n))
-	if err == io.EOF && d.socket != nil && d.socket.ended {
+	switch {
+	case err == io.EOF && d.socket != nil && d.socket.ended:
 		err = io.ErrUnexpectedEOF
+	case err == io.EOF:
+		if cut := d.session.uploadCut(d.socket == nil); cut != nil {
+			return n, cut // the connection itself did not fail
+		}
 	}
 	if err != nil && err != io.EOF {
 		err = d.fail(err)
@@ -99,11 +106,50 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo copies an upload to w, the engine's file.
-func (d *dataConn) WriteTo(w io.Writer) (int64, error) {
-	buf := d.buffers.getBlock()
-	defer d.buffers.putBlock(buf)
-	return io.CopyBuffer(onlyWriter{w}, onlyReader{d}, *buf)
+// bulkAfter is how much of an upload must have come, in reads of half a block
+// or more, before it goes on in larger blocks.
+const bulkAfter = 4 << 20
+
+// WriteTo copies an upload to w, the engine's file. Copying in blocks costs no
+// more processor time than splice(2), less on a busy machine, and w sees every
+// byte: quotas are checked while writing. An upload that is fast goes on in
+// larger blocks.
+func (d *dataConn) WriteTo(w io.Writer) (total int64, err error) {
+	block := d.buffers.getBlock()
+	total, more, err := d.copyBlocks(w, *block, bulkAfter)
+	d.buffers.putBlock(block)
+	if err != nil || !more {
+		return total, err
+	}
+	bulk := d.buffers.getBulk()
+	defer d.buffers.putBulk(bulk)
+	n, _, err := d.copyBlocks(w, *bulk, 0)
+	return total + n, err
+}
+
+// copyBlocks copies to the end of the upload, or until so much (0: no limit)
+// has come in large reads; then there may be more.
+func (d *dataConn) copyBlocks(w io.Writer, buf []byte, enough int) (total int64, more bool, err error) {
+	large := 0
+	for enough == 0 || large < enough {
+		n, err := d.Read(buf)
+		if n > 0 {
+			written, writeErr := w.Write(buf[:n])
+			total += int64(written)
+			if writeErr != nil {
+				return total, false, writeErr
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return total, false, nil
+		case err != nil:
+			return total, false, err
+		case n >= len(buf)/2:
+			large += n
+		}
+	}
+	return total, true, nil
 }
 
 // Write sends or gathers p. An empty write makes sure that the handshake has
@@ -160,8 +206,9 @@ func (d *dataConn) flush() error {
 // Flush sends what has been gathered. The engine calls it before Close.
 func (d *dataConn) Flush() error { return d.flush() }
 
-// sendfileChunk is how much is sent between two updates of the byte count.
-const sendfileChunk = 4 << 20
+// kernelChunk is how much the kernel copies between two updates of the byte
+// count.
+const kernelChunk = 4 << 20
 
 // ReadFrom copies a download from r, the engine's file. In clear the kernel
 // copies, if r is a file of the operating system.
@@ -179,8 +226,8 @@ func (d *dataConn) ReadFrom(r io.Reader) (int64, error) {
 
 // osFile returns the operating system's file under the engine's, nil if there
 // is none.
-func osFile(r io.Reader) *os.File {
-	switch f := r.(type) {
+func osFile(file any) *os.File {
+	switch f := file.(type) {
 	case *os.File:
 		return f
 	case interface{ OSFile() *os.File }:
@@ -202,11 +249,11 @@ func (d *dataConn) sendfile(file *os.File) (total int64, err error) {
 	}
 	for {
 		d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
-		n, err := dst.ReadFrom(&io.LimitedReader{R: file, N: sendfileChunk})
+		n, err := dst.ReadFrom(&io.LimitedReader{R: file, N: kernelChunk})
 		total += n
 		d.out.Add(n)
 		switch {
-		case err == nil && n < sendfileChunk:
+		case err == nil && n < kernelChunk:
 			return total, nil
 		case err != nil && (n == 0 || !isTimeout(err)):
 			return total, d.failUnlessFile(err)
@@ -215,9 +262,9 @@ func (d *dataConn) sendfile(file *os.File) (total int64, err error) {
 }
 
 // failUnlessFile records a failure of the connection, but not one of the file.
+// The two cannot be told apart by type where the kernel copies.
 func (d *dataConn) failUnlessFile(err error) error {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
+	if errors.Is(err, syscall.EIO) {
 		return err
 	}
 	return d.fail(err)

@@ -25,7 +25,6 @@ var (
 	_ ftpserver.ClientDriverExtentionFileTransfer   = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionFileList       = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionRemoveDir      = (*sessionFS)(nil)
-	_ ftpserver.ClientDriverExtensionHasher         = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionAvailableSpace = (*sessionFS)(nil)
 )
 
@@ -105,8 +104,8 @@ func (f *sessionFS) openUpload(t *transfer, name string, flags int) (ftpserver.F
 	if flags&os.O_APPEND != 0 {
 		offset = 0 // APPE knows its place
 	}
-	mask, fresh := f.session.umask, false
-	if mask != nil || offset > 0 {
+	fresh := false
+	if f.session.umask != nil || offset > 0 {
 		_, err := f.Stat(name)
 		fresh = errors.Is(err, os.ErrNotExist)
 	}
@@ -118,18 +117,66 @@ func (f *sessionFS) openUpload(t *transfer, name string, flags int) (ftpserver.F
 	}
 	handle, err := f.FS.GetHandle(name, flags, offset)
 	if err != nil {
-		return nil, err
+		return nil, refuseUpload(err, offset)
 	}
-	if fresh {
-		err = f.Chmod(name, 0o666&^*mask)
+	if offset > 0 {
+		if err := seekWithin(handle, offset); err != nil {
+			passTransferError(handle, err)
+			return nil, errors.Join(err, handle.Close())
+		}
 	}
-	if err == nil && offset > 0 {
-		err = seekWithin(handle, offset)
-	}
-	if err != nil {
-		return nil, errors.Join(err, handle.Close())
+	if fresh && f.session.umask != nil {
+		handle = &maskedUpload{FileTransfer: handle, files: f, name: name}
 	}
 	return t.form.decode(handle), nil
+}
+
+// refuseUpload finds the words for what only concerns uploads.
+func refuseUpload(err error, offset int64) error {
+	if errors.Is(err, driver.ErrBeyondEnd) {
+		return refuseOffset(offset)
+	}
+	if text := conflict(err); text != "" {
+		return refuse(450, text, err)
+	}
+	return err
+}
+
+// conflict tells what stands in the way of an upload for now, "" if nothing
+// does.
+func conflict(err error) string {
+	switch {
+	case errors.Is(err, driver.ErrInterruptedUpload):
+		return "An interrupted upload is kept beside this file: send the file from its start, or delete it."
+	case errors.Is(err, driver.ErrAddedTo):
+		return "Another upload is adding to this file; try again when it has ended."
+	default:
+		return ""
+	}
+}
+
+// maskedUpload applies SITE UMASK to a new file, which may have no name before
+// it is closed.
+type maskedUpload struct {
+	ftpserver.FileTransfer
+	files  *sessionFS
+	name   string
+	failed bool
+}
+
+// TransferError passes on that the transfer failed.
+func (m *maskedUpload) TransferError(err error) {
+	m.failed = true
+	passTransferError(m.FileTransfer, err)
+}
+
+// Close completes the upload.
+func (m *maskedUpload) Close() error {
+	err := m.FileTransfer.Close()
+	if mask := m.files.session.umask; err == nil && !m.failed && mask != nil {
+		err = m.files.Chmod(m.name, 0o666&^*mask)
+	}
+	return err
 }
 
 // Mkdir applies SITE UMASK.

@@ -60,6 +60,11 @@ type Options struct {
 	// Hosts are servers of their own behind the same addresses (RFC 7151).
 	Hosts []VirtualHost
 
+	// OnEvent is told of logins, of files that came and went, and of what was
+	// changed, after the client has been told, by the goroutine that did it. It
+	// must return soon and may be called concurrently. Nil: nobody is told.
+	OnEvent func(Event)
+
 	// OnCommand is told of every command after its final reply, by the
 	// goroutine that sent it. It must return soon and may be called
 	// concurrently for different sessions. Nil: nobody is told.

@@ -80,6 +80,7 @@ func (s *session) receive() (command, error) {
 		if ok {
 			return cmd, nil
 		}
+		s.settleUpload()
 		line, err := s.lines.next()
 		s.mu.Lock()
 		s.reading = false
@@ -194,6 +195,7 @@ func (s *session) quitIsHeld() bool {
 }
 
 func (s *session) waitForTransfer() {
+	s.stopListening()
 	if t := s.currentTransfer(); t != nil {
 		select {
 		case <-t.done:

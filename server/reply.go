@@ -158,12 +158,16 @@ func reason(cause string) string {
 		{syscall.ENOSPC, "No storage space is left."},
 		{syscall.EROFS, "File system is read-only."},
 		{syscall.ENAMETOOLONG, "File name too long."},
+		{syscall.EXDEV, "Only files can be moved to another storage, one by one."},
+		{syscall.EBUSY, "Other storage is mounted there."},
 	} {
 		if strings.HasSuffix(cause, known.errno.Error()) {
 			return known.text
 		}
 	}
 	switch {
+	case strings.Contains(cause, "quota exceeded"):
+		return "Quota exceeded; SITE QUOTA tells how much is used."
 	case strings.HasSuffix(cause, "file does not exist"):
 		return "No such file or directory."
 	case strings.HasSuffix(cause, "file already exists"):

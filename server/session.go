@@ -26,15 +26,16 @@ var (
 
 // parameters are what commands have set and REIN sets back.
 type parameters struct {
-	form      form
-	epsvOnly  bool  // EPSV ALL (RFC 2428 §4)
-	restart   int64 // REST
-	renaming  bool  // RNFR was the last command
-	copyFrom  string
-	facts     facts
-	hashName  string
-	hashRange byteRange
-	umask     *os.FileMode // SITE UMASK; nil: the process's
+	form       form
+	epsvOnly   bool  // EPSV ALL (RFC 2428 §4)
+	restart    int64 // REST
+	renaming   bool  // RNFR was the last command
+	renameFrom string
+	copyFrom   string
+	facts      facts
+	hashName   string
+	hashRange  byteRange
+	umask      *os.FileMode // SITE UMASK; nil: the process's
 }
 
 // initialParameters: the default type is ASCII (RFC 959 §5.1).

@@ -42,8 +42,10 @@ type transfer struct {
 	underway bool     // 150 is sent
 
 	// Under session.mu:
-	ending bool    // the final reply is about to be sent: nothing runs beside it any more
-	aborts []abort // to be answered after the final reply
+	settled chan struct{} // see uploadCut; nil: nobody waits
+	alone   bool          // no command is read beside it any more
+	ending  bool          // the final reply is about to be sent: nothing runs beside it any more
+	aborts  []abort       // to be answered after the final reply
 }
 
 // abort is an ABOR and when it came.
@@ -112,6 +114,7 @@ func (t *transfer) reply(r reply) {
 	r = t.verdict(r)
 	t.session.control.reply(r.code, r.text)
 	t.log(r, cause)
+	t.emit(r.code)
 	t.finish(r.code)
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 )
@@ -21,6 +20,7 @@ type service struct {
 	ports     *portalloc.Allocator  // nil: no passive mode
 	advertise *portalloc.Advertiser // nil before it was made
 	commands  *commandLog           // nil: no file of its own
+	accounts  *accounts             // nil before they were opened
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
@@ -31,18 +31,21 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := driver.NewUsers(s.users, driver.UsersOptions{})
-	if err != nil {
+	service, faults := &service{}, []error(nil)
+	if service.accounts, err = s.openAccounts(); err != nil {
 		return nil, err
 	}
+	users, err := service.accounts.add("", s.users, s.config.Users)
+	faults = append(faults, err)
 	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
 	options.Listen = s.sockets.listen
-	options.Hosts, err = s.serverHosts(options.TLS, log)
-	if err != nil {
+	options.Hosts, err = s.serverHosts(service.accounts, options.TLS, log)
+	faults = append(faults, err)
+	if err := errors.Join(faults...); err != nil {
+		service.close(log)
 		return nil, err
 	}
 
-	service, faults := &service{}, []error(nil)
 	service.ports, err = s.bindPassive(log)
 	faults = append(faults, err)
 	service.advertise, err = s.newAdvertiser(log)
@@ -60,7 +63,7 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	faults = append(faults, err)
 
 	if err := errors.Join(faults...); err != nil {
-		service.close()
+		service.close(log)
 		s.sockets.close()
 		return nil, err
 	}
@@ -68,7 +71,7 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 }
 
 // close ends the sessions that are left and gives all ports back.
-func (s *service) close() {
+func (s *service) close(log *zap.Logger) {
 	if s.server != nil {
 		s.server.Close()
 	}
@@ -80,6 +83,11 @@ func (s *service) close() {
 	}
 	if s.commands != nil {
 		s.commands.close()
+	}
+	if s.accounts != nil {
+		if err := s.accounts.close(); err != nil {
+			log.Error("quotas were not written", zap.Error(err))
+		}
 	}
 }
 

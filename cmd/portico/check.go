@@ -62,6 +62,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	s := &setup{config: cfg}
 	usersErr := s.addUsers(f)
 	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
+	r.addUnsafeLinks(s.unsafeLinks())
 	s.tls, err = loadTLS(cfg)
 	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry("tls", leaf(s.tls), time.Now())))
 	s.checkHostTLS(r, time.Now())
@@ -79,6 +80,9 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	s.sockets.close()
 	s.checkActive(r)
+	if cfg.QuotaFile != "" {
+		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
+	}
 	if cfg.Log.Commands != "" {
 		r.add("command log", string(cfg.Log.Commands), s.tryCommandLog())
 	}

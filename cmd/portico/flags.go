@@ -105,7 +105,7 @@ func (f *serveFlags) userEntries() ([]any, error) {
 	var entries []any
 	var faults []error
 	for i, user := range f.users {
-		entry, err := userEntry(user, f.home())
+		entry, err := userEntry(user, f.homeTemplate())
 		if err != nil {
 			// The text may be a password, so it is not repeated.
 			faults = append(faults, fmt.Errorf("--user, number %d: %w", i+1, err))
@@ -124,6 +124,9 @@ func (f *serveFlags) home() string {
 	}
 	return absolute
 }
+
+// homeTemplate is home where %u would be the user's name.
+func (f *serveFlags) homeTemplate() string { return strings.ReplaceAll(f.home(), "%", "%%") }
 
 func userEntry(user, home string) (map[string]any, error) {
 	name, password, found := strings.Cut(user, ":")

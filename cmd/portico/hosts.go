@@ -53,14 +53,14 @@ func (s *setup) userCount() int {
 }
 
 // serverHosts turns the hosts into those of a server with these TLS settings.
-func (s *setup) serverHosts(ofServer *tls.Config, log *zap.Logger) ([]server.VirtualHost, error) {
+func (s *setup) serverHosts(accounts *accounts, ofServer *tls.Config, log *zap.Logger) ([]server.VirtualHost, error) {
 	var hosts []server.VirtualHost
 	var faults []error
 	for i, h := range s.hosts {
 		settings := s.config.Hosts[i]
 		host := server.VirtualHost{Name: settings.Name, Banner: settings.Banner, TLS: s.followHost(i, ofServer, log)}
 		if len(h.users) > 0 {
-			users, err := driver.NewUsers(h.users, driver.UsersOptions{})
+			users, err := accounts.add(settings.Name, h.users, settings.Users)
 			if err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", hostSection(i), err))
 				continue

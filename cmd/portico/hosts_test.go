@@ -120,7 +120,7 @@ func TestServerHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	ofServer := s.followServer(zaptest.NewLogger(t))
-	hosts, err := s.serverHosts(ofServer, zaptest.NewLogger(t))
+	hosts, err := s.serverHosts(&accounts{}, ofServer, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

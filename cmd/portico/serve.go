@@ -50,7 +50,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	defer service.close()
+	defer service.close(log)
 	if f.directory != "" {
 		if err := s.welcome(f).print(p.stdout); err != nil {
 			return fmt.Errorf("print the address to use: %w", err)
@@ -58,6 +58,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	}
 	service.logStart(log, s)
 	logFindings(log, s.findings(nil))
+	s.logUnsafeLinks(log)
 	return service.run(ctx, s.config.ShutdownTimeout, log)
 }
 
@@ -96,6 +97,8 @@ func texts(addresses []net.Addr) []string {
 // run serves until ctx is done, and then until the running transfers have
 // ended or the timeout has.
 func (s *service) run(ctx context.Context, timeout time.Duration, log *zap.Logger) error {
+	upkeep := s.accounts.startUpkeep(ctx, log)
+	defer upkeep.stop()
 	ended := make(chan error, 1)
 	go s.listenAndServe(ended)
 	select {

@@ -52,7 +52,7 @@ func (s *setup) addUsers(f *serveFlags) error {
 	users, err := s.driverUsers("users", s.config.Users)
 	faults = append(faults, err, s.addHostUsers(f))
 	if f.anonymous && f.directory != "" {
-		users = append(users, anonymousUser(f.home()))
+		users = append(users, anonymousUser(f.homeTemplate()))
 		if err := checkDirectory(f.directory); err != nil {
 			faults = append(faults, fmt.Errorf("DIR: %w", err))
 		}
@@ -81,7 +81,7 @@ func (s *setup) standIn(f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Home: config.Path(f.home())}}
+	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Home: config.Path(f.homeTemplate())}}
 	return nil
 }
 
@@ -93,11 +93,19 @@ func anonymousUser(home string) driver.User {
 	return driver.User{Name: "anonymous", Anonymous: true, Home: home, Permissions: driver.ReadOnly}
 }
 
-// readOnly takes everything from the users but listing and downloading.
+// readOnly takes everything from the users but listing and downloading. Mounts
+// where neither was allowed are left out.
 func readOnly(users []driver.User) []driver.User {
 	limited := make([]driver.User, len(users))
 	for i, user := range users {
 		user.Permissions &= driver.ReadOnly
+		var mounts []driver.UserMount
+		for _, mount := range user.Mounts {
+			if mount.Permissions &= driver.ReadOnly; mount.Permissions != 0 {
+				mounts = append(mounts, mount)
+			}
+		}
+		user.Mounts = mounts
 		limited[i] = user
 	}
 	return limited

@@ -17,18 +17,18 @@ func (s *setup) driverUsers(list string, configured []config.User) ([]driver.Use
 	var faults []error
 	for i, u := range configured {
 		key := fmt.Sprintf("%s[%d]", list, i)
-		permissions, err := parsePermissions(u.Permissions)
-		if err != nil {
-			faults = append(faults, s.fault(key+".permissions", "%v", err))
-		}
-		faults = append(faults, s.checkUser(key, u))
+		home, err := s.userMount(key, u.Name, homeOf(u))
+		mounts, mountsErr := s.userMounts(key+".mounts", u)
+		faults = append(faults, err, mountsErr, s.checkUser(key, u))
 		users = append(users, driver.User{
 			Name:            u.Name,
 			PasswordHash:    u.Password.Reveal(),
 			CertificateName: u.Certificate,
 			RefusedCommands: u.RefusedCommands,
-			Home:            string(u.Home),
-			Permissions:     permissions,
+			Storage:         home.Storage,
+			Permissions:     home.Permissions,
+			Uploads:         home.Uploads,
+			Mounts:          mounts,
 		})
 	}
 	return users, errors.Join(faults...)
@@ -47,11 +47,6 @@ func (s *setup) checkUser(key string, user config.User) error {
 	if user.Password != "" {
 		if err := driver.CheckHash(user.Password.Reveal()); err != nil {
 			faults = append(faults, s.fault(key+".password", "%v (user %s): `portico passwd` makes one", err, user.Name))
-		}
-	}
-	if user.Home != "" {
-		if err := checkDirectory(string(user.Home)); err != nil {
-			faults = append(faults, s.fault(key+".home", "%v", err))
 		}
 	}
 	return errors.Join(faults...)

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
@@ -14,16 +15,20 @@ func TestDriverUsers(t *testing.T) {
 	home, hash := t.TempDir(), hashOf(t, "secret")
 	s := &setup{config: config.Default()}
 	got, err := s.driverUsers("users", []config.User{
-		{Name: "all", Password: config.Secret(hash), Home: config.Path(home)},
+		{Name: "all", Password: config.Secret(hash), Home: config.Path(home), Place: config.DefaultPlace()},
 		{
-			Name: "some", Password: config.Secret(hash), Home: config.Path(home), Permissions: []string{"list", "write"},
+			Name: "some", Password: config.Secret(hash), Home: config.Path(home), Place: config.Place{Permissions: []string{"list", "write"}},
 			RefusedCommands: []string{"DELE", "SITE"}, Certificate: "some@example.org",
 		},
 	})
 	want := []driver.User{
-		{Name: "all", PasswordHash: hash, Home: home, Permissions: driver.AllPermissions},
 		{
-			Name: "some", PasswordHash: hash, Home: home, Permissions: driver.CanList | driver.CanWrite,
+			Name: "all", PasswordHash: hash, Storage: driver.Storage{Dir: home}, Permissions: driver.AllPermissions,
+			Uploads: driver.UploadOptions{KeepPartials: 24 * time.Hour},
+		},
+		{
+			Name: "some", PasswordHash: hash, Storage: driver.Storage{Dir: home}, Permissions: driver.CanList | driver.CanWrite,
+			Uploads:         driver.UploadOptions{KeepPartials: -1},
 			RefusedCommands: []string{"DELE", "SITE"}, CertificateName: "some@example.org",
 		},
 	}
@@ -40,7 +45,7 @@ func TestDriverUsersReportsEachFault(t *testing.T) {
 	t.Parallel()
 	s := &setup{config: config.Default()}
 	_, err := s.driverUsers("hosts[2].users", []config.User{
-		{Name: "alice", Password: "plain", Home: "missing", Permissions: []string{"fly"}, RefusedCommands: []string{"DELE", "dele", "DELETE"}},
+		{Name: "alice", Password: "plain", Home: "missing", Place: config.Place{Permissions: []string{"fly"}}, RefusedCommands: []string{"DELE", "dele", "DELETE"}},
 	})
 	for _, want := range []string{
 		"hosts[2].users[0].permissions: ",

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/config"
+	"github.com/portico-ftp/portico/driver"
+)
+
+// homeOf is a user's home in the form of a mount.
+func homeOf(u config.User) config.Mount {
+	return config.Mount{Path: "/", Dir: u.Home, Create: u.CreateHome, Place: u.Place}
+}
+
+// userMounts turns the mounts of a user into those of the driver. The error
+// joins what config cannot know to be wrong.
+func (s *setup) userMounts(list string, u config.User) ([]driver.UserMount, error) {
+	var mounts []driver.UserMount
+	var faults []error
+	for i, m := range u.Mounts {
+		mount, err := s.userMount(fmt.Sprintf("%s[%d]", list, i), u.Name, m)
+		faults = append(faults, err)
+		mounts = append(mounts, mount)
+	}
+	return mounts, errors.Join(faults...)
+}
+
+// userMount does that for one, or for the home.
+func (s *setup) userMount(key, user string, m config.Mount) (driver.UserMount, error) {
+	mount := driver.UserMount{Path: m.Path, Storage: driver.Storage{Dir: string(m.Dir), Base: string(m.Base), Create: m.Create}}
+	var faults []error
+	check := func(key string, err error) {
+		if err != nil {
+			faults = append(faults, s.fault(key, "%v", err))
+		}
+	}
+	var err error
+	mount.Permissions, err = parsePermissions(m.Permissions)
+	check(key+".permissions", err)
+	check(key+".storage", mount.Storage.Kind.UnmarshalText([]byte(m.Storage)))
+	check(key+".symlinks", mount.Storage.Local.Links.UnmarshalText([]byte(m.Symlinks)))
+	check(key+".uploads", mount.Uploads.Mode.UnmarshalText([]byte(m.Uploads)))
+	if mask, set := m.Umask.Mode(); set {
+		mount.Storage.Local.Umask = &mask
+	}
+	mount.Uploads.Durable, mount.Uploads.KeepPartials = m.Durable, orOff(m.KeepPartials)
+	check(key+"."+dirKey(m), checkUserDirectory(string(m.Dir), user, m.Create))
+	check(key+".base", checkUserDirectory(string(m.Base), user, false))
+	return mount, errors.Join(faults...)
+}
+
+// dirKey is the name of the key that holds the directory.
+func dirKey(m config.Mount) string {
+	if m.Path == "/" {
+		return "home"
+	}
+	return "dir"
+}
+
+// checkUserDirectory reports a directory that a user could not have. An empty
+// one is config's business, and one that will be made the driver's.
+func checkUserDirectory(template, user string, create bool) error {
+	if template == "" {
+		return nil
+	}
+	directory, err := driver.ExpandDir(template, user)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(directory); create && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return checkDirectory(directory)
+}
+
+// unsafeLinks are the keys that let symbolic links lead anywhere.
+func (s *setup) unsafeLinks() []string {
+	keys := unsafeLinksOf("users", s.config.Users)
+	for i, host := range s.config.Hosts {
+		keys = append(keys, unsafeLinksOf(hostSection(i)+".users", host.Users)...)
+	}
+	return keys
+}
+
+func unsafeLinksOf(list string, users []config.User) []string {
+	var keys []string
+	for i, u := range users {
+		key := fmt.Sprintf("%s[%d]", list, i)
+		if u.Symlinks == driver.LinksAnywhere.String() {
+			keys = append(keys, key+".symlinks")
+		}
+		for j, m := range u.Mounts {
+			if m.Symlinks == driver.LinksAnywhere.String() {
+				keys = append(keys, fmt.Sprintf("%s.mounts[%d].symlinks", key, j))
+			}
+		}
+	}
+	return keys
+}
+
+const unsafeLinksProblem = "anywhere is not safe: whoever can make a symbolic link in the directory has clients read and write all that this process may; write inside"
+
+func (s *setup) logUnsafeLinks(log *zap.Logger) {
+	for _, key := range s.unsafeLinks() {
+		log.Warn("symbolic links are followed anywhere", zap.String("setting", key), zap.String("problem", unsafeLinksProblem))
+	}
+}
+
+func (r *report) addUnsafeLinks(keys []string) {
+	for _, key := range keys {
+		r.Checks = append(r.Checks, outcome{Check: "users", OK: true, Severity: "warning", Detail: key + ": " + unsafeLinksProblem})
+	}
+}

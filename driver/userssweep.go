@@ -1,0 +1,77 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Sweep removes from all homes and mounts what interrupted uploads have left,
+// see Uploads.Sweep. A directory that does not exist is not an error. The error
+// joins what could not be removed; each part names its user.
+func (u *Users) Sweep(ctx context.Context, now time.Time) (Swept, error) {
+	var all Swept
+	var faults []error
+	for place, name := range u.placesToSweep() {
+		if ctx.Err() != nil {
+			return all, errors.Join(append(faults, ctx.Err())...)
+		}
+		swept, err := place.sweep(ctx, now, name, u.layer)
+		all.Files += swept.Files
+		all.Bytes += swept.Bytes
+		if err != nil {
+			faults = append(faults, fmt.Errorf("driver: sweep %s of user %q: %w", place.path, name, err))
+		}
+	}
+	return all, errors.Join(faults...)
+}
+
+// placesToSweep returns places with the names of their users. Of those that
+// share a storage it is the one that keeps interrupted uploads the longest.
+// Where nobody can leave any, nothing is looked for.
+func (u *Users) placesToSweep() map[*place]string {
+	type key struct {
+		dir  string
+		kept *storage
+	}
+	longest := make(map[key]*place)
+	names := make(map[*place]string)
+	for name, user := range u.byName {
+		for _, place := range user.places {
+			if place.upload.Mode == UploadDirect || !place.access.Has(CanWrite) {
+				continue
+			}
+			at := key{dir: place.storage.dir.dir}
+			if place.storage.kept != nil {
+				at.kept = place.storage
+			}
+			if other, shared := longest[at]; !shared || keepsLonger(place.upload, other.upload) {
+				longest[at] = place
+				names[place] = name
+				delete(names, other)
+			}
+		}
+	}
+	return names
+}
+
+func keepsLonger(a, b UploadOptions) bool {
+	keepA, keepB := a.withDefaults().KeepPartials, b.withDefaults().KeepPartials
+	return keepB >= 0 && (keepA < 0 || keepA > keepB)
+}
+
+func (p *place) sweep(ctx context.Context, now time.Time, user string, layer LayerFunc) (Swept, error) {
+	fs, err := p.storage.openWritable()
+	if errors.Is(err, os.ErrNotExist) {
+		return Swept{}, nil
+	}
+	if err == nil && layer != nil { // a quota has to learn what is freed
+		fs, err = layer(Place{User: user, Path: p.path}, fs)
+	}
+	if err != nil {
+		return Swept{}, err
+	}
+	return NewUploads(fs, "", p.upload).Sweep(ctx, now)
+}

@@ -1,0 +1,110 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// EventKind says what has happened. Its text form is the one in hooks.
+type EventKind uint8
+
+const (
+	// EventLogin: a user has logged in ("login").
+	EventLogin EventKind = iota
+	// EventUpload: a file has arrived whole ("upload").
+	EventUpload
+	// EventUploadInterrupted: an upload has begun and not come to its end
+	// ("upload_interrupted").
+	EventUploadInterrupted
+	// EventDownload: a file has been sent whole ("download").
+	EventDownload
+	// EventDelete: a file or directory is gone ("delete").
+	EventDelete
+	// EventRename: a file or directory has another name ("rename").
+	EventRename
+	// EventMkdir: a directory was made ("mkdir").
+	EventMkdir
+)
+
+func eventNames() []string {
+	return []string{"login", "upload", "upload_interrupted", "download", "delete", "rename", "mkdir"}
+}
+
+// String returns the text form.
+func (k EventKind) String() string {
+	if names := eventNames(); int(k) < len(names) {
+		return names[k]
+	}
+	return fmt.Sprintf("unknown (%d)", int(k))
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *EventKind) UnmarshalText(text []byte) error {
+	i := slices.Index(eventNames(), string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no event: use %v", text, eventNames())
+	}
+	*k = EventKind(i)
+	return nil
+}
+
+// Event tells of something that a session has done.
+type Event struct {
+	// Kind is what it was.
+	Kind EventKind `json:"event"`
+	// Time is when it was done.
+	Time time.Time `json:"time"`
+	// SessionID is unique within the server's life.
+	SessionID uint64 `json:"session_id"`
+	// User is the name of the account.
+	User string `json:"user"`
+	// Client is the other end of the control connection.
+	Client netip.AddrPort `json:"client"`
+	// TLS says that the control connection is encrypted.
+	TLS bool `json:"tls"`
+	// Path is the FTP path that it was done to, empty for a login.
+	Path string `json:"path,omitempty"`
+	// Target is the new path of EventRename.
+	Target string `json:"target,omitempty"`
+	// Bytes is how many bytes a transfer has moved.
+	Bytes int64 `json:"bytes,omitempty"`
+	// Duration is how long a transfer took.
+	Duration time.Duration `json:"duration_ns,omitempty"`
+}
+
+// emit tells the embedder of an event; the caller has filled in what is
+// special about it.
+func (s *session) emit(e Event) {
+	hook := s.server.opts.OnEvent
+	if hook == nil || s.account == nil {
+		return
+	}
+	e.Time, e.SessionID, e.User = time.Now(), s.id, s.account.Name
+	e.Client, e.TLS = s.client, s.control.isEncrypted()
+	hook(e)
+}
+
+// emit tells of a transfer of a file that has ended.
+func (t *transfer) emit(code int) {
+	conn := t.dataConn()
+	if t.listing != nil || conn == nil {
+		return
+	}
+	e := Event{Path: t.path, Bytes: conn.bytes(), Duration: time.Since(t.started)}
+	switch done := code < 400; {
+	case t.command.verb == "RETR" && done:
+		e.Kind = EventDownload
+	case t.command.verb == "RETR":
+		return
+	case done:
+		e.Kind = EventUpload
+	default:
+		e.Kind = EventUploadInterrupted
+	}
+	t.session.emit(e)
+}

@@ -1,0 +1,75 @@
+package server_test
+
+import (
+	"net"
+	"slices"
+	"testing"
+
+	"github.com/portico-ftp/portico/server"
+)
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	events := make(chan server.Event, 100)
+	s := startSite(t, func(o *server.Options) { o.OnEvent = func(e server.Event) { events <- e } })
+	c := login(t, s.addr)
+	c.cmd(200, "TYPE I")
+	c.cmd(257, "MKD dir")
+	c.cmd(250, "CWD dir")
+	c.store("file", []byte("content"))
+	c.retrieve("RETR file")
+	c.retrieve("LIST") // is no event
+	c.cmd(350, "RNFR file")
+	c.cmd(250, "RNTO other")
+	c.cmd(350, "SITE CPFR other")
+	c.cmd(250, "SITE CPTO copy")
+	c.cmd(250, "DELE other")
+	data := c.passive()
+	c.cmd(150, "STOR cut")
+	data.(*net.TCPConn).SetLinger(0)
+	data.Close()
+	c.expect(426)
+	c.cmd(221, "QUIT")
+
+	type fact struct {
+		kind         server.EventKind
+		path, target string
+		bytes        int64
+	}
+	want := []fact{
+		{kind: server.EventLogin},
+		{kind: server.EventMkdir, path: "/dir"},
+		{kind: server.EventUpload, path: "/dir/file", bytes: 7},
+		{kind: server.EventDownload, path: "/dir/file", bytes: 7},
+		{kind: server.EventRename, path: "/dir/file", target: "/dir/other"},
+		{kind: server.EventUpload, path: "/dir/copy"},
+		{kind: server.EventDelete, path: "/dir/other"},
+		{kind: server.EventUploadInterrupted, path: "/dir/cut"},
+	}
+	var got []fact
+	for range want {
+		e := <-events
+		if e.User != "alice" || !e.Client.IsValid() || e.Time.IsZero() || e.SessionID == 0 {
+			t.Errorf("event %v lacks who and when: %+v", e.Kind, e)
+		}
+		got = append(got, fact{e.Kind, e.Path, e.Target, e.Bytes})
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestEventKindText(t *testing.T) {
+	t.Parallel()
+	for kind := server.EventLogin; kind <= server.EventMkdir; kind++ {
+		text, _ := kind.MarshalText()
+		var back server.EventKind
+		if err := back.UnmarshalText(text); err != nil || back != kind {
+			t.Errorf("%s came back as %v, %v", text, back, err)
+		}
+	}
+	var kind server.EventKind
+	if err := kind.UnmarshalText([]byte("party")); err == nil {
+		t.Error("an unknown event was accepted")
+	}
+}
