@@ -12,8 +12,13 @@ import (
 	"time"
 )
 
-// clientPorts are those on which clients wait in active mode.
-const clientPorts = "50000-50099"
+// Ports on which clients wait in active mode. The doctor has its own among
+// them, where no connection of another client's lingers.
+const (
+	clientPorts = "50000-50099"
+	lftpPorts   = "50000-50089"
+	doctorPort  = 50099
+)
 
 // errandTime bounds an errand; an open way takes a small part of it.
 const errandTime = 12 * time.Second
@@ -37,12 +42,12 @@ func (e errand) run(t *testing.T, at *namespace) error {
 		return err
 	}
 	onOff := map[bool]string{true: "yes", false: "no"}
-	script := fmt.Sprintf(`set cmd:fail-exit yes; set net:timeout 3s; set net:max-retries 1; set net:persist-retries 0;
+	script := fmt.Sprintf(`set cmd:fail-exit yes; set cmd:move-background no; set net:timeout 3s; set net:max-retries 1; set net:persist-retries 0;
 set ftp:auto-passive-mode no; set ftp:fix-pasv-address no; set ftp:prefer-epsv no; set ftp:port-range %s;
 set ftp:passive-mode %s; set ftp:ssl-allow %s; set ftp:ssl-force %s; set ftp:ssl-protect-data %s;
 set net:socket-bind-ipv4 "%s"; set ssl:ca-file %s; set ssl:check-hostname no;
 open -u %s,%s ftp://%s:%d; put %s; cat %s`,
-		clientPorts, onOff[!e.active], onOff[e.tls], onOff[e.tls], onOff[e.tls],
+		lftpPorts, onOff[!e.active], onOff[e.tls], onOff[e.tls], onOff[e.tls],
 		e.from, suite.certificate(), userName, suite.password, urlHost(e.host), e.port, local, name)
 	ctx, cancel := context.WithTimeout(t.Context(), errandTime)
 	defer cancel()
