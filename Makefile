@@ -4,7 +4,7 @@ GO       ?= go
 FUZZTIME ?= 10s
 BIN      := bin/portico
 # The packages whose tests need nothing but Go; e2e comes after them.
-UNIT     = $(shell $(GO) list ./... | grep -v -e /e2e$$ -e /bench$$)
+UNIT     = $(shell $(GO) list ./... | grep -v -e /e2e$$ -e /e2e/firewall$$ -e /bench$$)
 # Arguments of `make run`, as in: make run ARGS="--listen 127.0.0.1:2121"
 ARGS     ?=
 
@@ -14,7 +14,7 @@ ARGS     ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/portico
@@ -25,7 +25,7 @@ run: build ## build and serve the demo folder bin/demo (ARGS="--listen :2122" ad
 	@e2e/run-demo.sh $(BIN) bin/demo $(ARGS)
 
 .PHONY: test
-test: clients lint unit e2e ## everything a change must pass: lint, unit tests with -race, end-to-end tests
+test: clients lint unit e2e e2e-firewall ## everything a change must pass: lint, unit tests with -race, end-to-end tests
 
 .PHONY: clients
 clients: ## install what e2e needs (curl, lftp, python3) where root and missing
@@ -46,6 +46,11 @@ unit: ## unit tests with -race, shuffled
 .PHONY: e2e
 e2e: ## the built server against curl, lftp, Python ftplib and a Go client
 	cd e2e && $(GO) test -race -shuffle=on -count=1 -timeout 10m
+
+# Mostly waiting for what is blocked, so many at once.
+.PHONY: e2e-firewall
+e2e-firewall: clients ## the built server behind real firewalls, in network namespaces (root); prints the matrix
+	cd e2e/firewall && $(GO) test -race -shuffle=on -count=1 -timeout 5m -parallel 40
 
 .PHONY: race
 race: ## unit tests ten times and e2e with a server built for the race detector

@@ -184,6 +184,8 @@ func judge(server netip.Addr, length int, open, blocked []hop, state portState) 
 			return finding{serverSide, "the server itself rejects it"}
 		case h.answer == rejected:
 			return finding{sideOf(by, length), fmt.Sprintf("%v, hop %d of %d to the server, rejects it", h.from, by, length)}
+		case h.answer == refused && translatesAt(server, open, i):
+			return finding{serverSide, fmt.Sprintf("hop %d of %d has the server's address itself and refuses it: a NAT there does not forward the port", i+1, length)}
 		case h.answer == refused && i+1 < length:
 			return finding{sideOf(by, length), fmt.Sprintf("a firewall at hop %d of %d to the server refuses it", by, length)}
 		case h.answer == refused:
@@ -197,6 +199,8 @@ func judge(server netip.Addr, length int, open, blocked []hop, state portState) 
 	switch {
 	case last == length-1 && length > 1:
 		return finding{serverSide, fmt.Sprintf("its packets pass all routers and are dropped by the last, %v, or by the server", blocked[last-1].from)}
+	case last < seen && translatesAt(server, open, last):
+		return finding{serverSide, fmt.Sprintf("its packets are dropped by hop %d of %d, which has the server's address itself: a NAT there does not forward the port", last+1, length)}
 	case last < seen && last == 0:
 		return finding{clientSide, fmt.Sprintf("its packets do not get past the first of %d hops to the server", length)}
 	case last < seen:
@@ -206,6 +210,13 @@ func judge(server netip.Addr, length int, open, blocked []hop, state portState) 
 	default:
 		return finding{}
 	}
+}
+
+// translatesAt says whether the router behind a number of others has the
+// server's own address. What such a NAT does not forward is for itself, so it
+// does not look at the hops and reports none that are used up.
+func translatesAt(server netip.Addr, open []hop, before int) bool {
+	return before < len(open) && open[before].answer == expired && open[before].from == server
 }
 
 // sideOf says to whom a hop is nearer.

@@ -71,6 +71,27 @@ func TestBlame(t *testing.T) {
 	}
 }
 
+// A NAT in front of the server has the address that the client knows it by.
+func TestBlameOfATranslator(t *testing.T) {
+	t.Parallel()
+	server := netip.MustParseAddr("192.0.2.1")
+	for how, state := range map[answer]portState{refused: portRefused, silent: portFiltered} {
+		behind := fakeRoute(4, 3, 2, how)
+		probe := func(to netip.AddrPort, hops int, wait time.Duration) (hop, error) {
+			h, err := behind(to, hops, wait)
+			if h.answer == expired && hops == 3 {
+				h.from = server
+			}
+			return h, err
+		}
+		p := &route{prober: probe, control: netip.AddrPortFrom(server, 21)}
+		got := p.blame(t.Context(), knocked{state: state, to: netip.AddrPortFrom(server, 40000)}, time.Second)
+		if got.side != serverSide || !strings.Contains(got.why, "hop 3 of 4") || !strings.Contains(got.why, "does not forward") {
+			t.Errorf("%s: got %d, %q", state, got.side, got.why)
+		}
+	}
+}
+
 func TestMeasure(t *testing.T) {
 	t.Parallel()
 	for length := 1; length <= longestRoute; length++ {
