@@ -153,6 +153,9 @@ type User struct {
 	// RefusedCommands are the verbs, in upper case, that the user may not use,
 	// whatever Permissions say. This package does not know which there are.
 	RefusedCommands []string `mapstructure:"refused_commands"`
+	// Operator lets the user ask for what concerns the server as a whole: the
+	// list of passive ports (SITE PORTS), which portico doctor uses.
+	Operator bool `mapstructure:"operator"`
 	// Certificate is a name in a verified client certificate that lets the
 	// user in without the password. Empty: the password alone counts.
 	Certificate string `mapstructure:"certificate"`

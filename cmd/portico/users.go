@@ -25,6 +25,7 @@ func (s *setup) driverUsers(list string, configured []config.User) ([]driver.Use
 			PasswordHash:    u.Password.Reveal(),
 			CertificateName: u.Certificate,
 			RefusedCommands: u.RefusedCommands,
+			Operator:        u.Operator,
 			Storage:         home.Storage,
 			Permissions:     home.Permissions,
 			Uploads:         home.Uploads,

@@ -18,7 +18,7 @@ func TestDriverUsers(t *testing.T) {
 		{Name: "all", Password: config.Secret(hash), Home: config.Path(home), Place: config.DefaultPlace()},
 		{
 			Name: "some", Password: config.Secret(hash), Home: config.Path(home), Place: config.Place{Permissions: []string{"list", "write"}},
-			RefusedCommands: []string{"DELE", "SITE"}, Certificate: "some@example.org",
+			RefusedCommands: []string{"DELE", "SITE"}, Operator: true, Certificate: "some@example.org",
 		},
 	})
 	want := []driver.User{
@@ -29,7 +29,7 @@ func TestDriverUsers(t *testing.T) {
 		{
 			Name: "some", PasswordHash: hash, Storage: driver.Storage{Dir: home}, Permissions: driver.CanList | driver.CanWrite,
 			Uploads:         driver.UploadOptions{KeepPartials: -1},
-			RefusedCommands: []string{"DELE", "SITE"}, CertificateName: "some@example.org",
+			RefusedCommands: []string{"DELE", "SITE"}, Operator: true, CertificateName: "some@example.org",
 		},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
