@@ -88,7 +88,11 @@ func (u *Uploads) target(name string) (target, error) {
 	}
 	found.exists, found.size, found.mode, found.modTime = true, info.Size(), info.Mode(), info.ModTime()
 	if !info.IsDir() {
-		if err := CheckWrite(u.fs, name); err != nil {
+		err := CheckWrite(u.fs, name)
+		if errors.Is(err, os.ErrNotExist) { // removed since
+			return target{name: ftpPath(name)}, nil
+		}
+		if err != nil {
 			return found, err
 		}
 	}
