@@ -65,10 +65,11 @@ func answerBare(conn net.Conn, file string) error {
 	return err
 }
 
-// takeBare replaces the file of the last upload, as an FTP client does that
-// uploads one file again and again.
+// takeBare replaces the file of the last upload by a new one, as portico does
+// when the upload is complete: memory for both is needed meanwhile, and getting
+// it may cost more than the copy.
 func takeBare(conn net.Conn, file string, kind byte) error {
-	f, err := os.Create(file)
+	f, err := os.Create(file + ".new")
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func takeBare(conn net.Conn, file string, kind byte) error {
 	} else {
 		_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{conn}, make([]byte, 4<<20))
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Close(), os.Rename(file+".new", file)); err != nil {
 		return err
 	}
 	_, err = conn.Write([]byte("."))

@@ -21,33 +21,58 @@ type source struct {
 	used  []time.Duration // processor time of the server, one of each round
 }
 
-// measureDownload alternates between portico and a bare sendfile server, so
-// that whatever else the machine does meets both.
-func measureDownload(ctx context.Context, l *lab, o options) (rows []row, err error) {
+// match is portico, with a session of it, and the bare server beside it.
+type match struct {
+	portico, bare *server
+	session       *client
+}
+
+// startMatch starts both servers on one large file and logs in.
+func (l *lab) startMatch() (*match, error) {
 	file, err := l.provideLarge()
 	if err != nil {
 		return nil, err
 	}
-	portico, err := l.startPortico()
+	m := &match{}
+	if m.portico, err = l.startPortico(); err != nil {
+		return nil, err
+	}
+	if m.bare, err = l.startBare(file); err != nil {
+		return nil, errors.Join(err, m.stop())
+	}
+	if m.session, err = dial(m.portico.address); err != nil {
+		return nil, errors.Join(err, m.stop())
+	}
+	if err := m.session.login(userName, l.password); err != nil {
+		return nil, errors.Join(err, m.stop())
+	}
+	return m, nil
+}
+
+// stop ends what was started.
+func (m *match) stop() error {
+	var errs []error
+	if m.session != nil {
+		errs = append(errs, m.session.close())
+	}
+	for _, s := range []*server{m.portico, m.bare} {
+		if s != nil {
+			errs = append(errs, s.stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// measureDownload alternates between portico and a bare sendfile server, so
+// that whatever else the machine does meets both.
+func measureDownload(ctx context.Context, l *lab, o options) (rows []row, err error) {
+	m, err := l.startMatch()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, portico.stop()) }()
-	bare, err := l.startBare(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, bare.stop()) }()
-	session, err := dial(portico.address)
-	if err != nil {
-		return nil, err
-	}
-	defer session.close()
-	if err := session.login(userName, l.password); err != nil {
-		return nil, err
-	}
-	ours := &source{server: portico, fetch: session.fetchLarge}
-	theirs := &source{server: bare, fetch: bare.fetchBare}
+	defer func() { err = errors.Join(err, m.stop()) }()
+	ours := &source{server: m.portico, fetch: m.session.fetchLarge}
+	theirs := &source{server: m.bare, fetch: m.bare.fetchBare}
 	if err := alternate(ctx, o.rounds, ours, theirs); err != nil {
 		return nil, err
 	}

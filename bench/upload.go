@@ -14,31 +14,14 @@ import (
 // measureUpload alternates between portico and two bare loops, by splice and by
 // large blocks, into files on tmpfs.
 func measureUpload(ctx context.Context, l *lab, o options) (rows []row, err error) {
-	file, err := l.provideLarge()
+	m, err := l.startMatch()
 	if err != nil {
 		return nil, err
 	}
-	portico, err := l.startPortico()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, portico.stop()) }()
-	bare, err := l.startBare(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, bare.stop()) }()
-	session, err := dial(portico.address)
-	if err != nil {
-		return nil, err
-	}
-	defer session.close()
-	if err := session.login(userName, l.password); err != nil {
-		return nil, err
-	}
-	ours := &source{server: portico, fetch: session.storeLarge}
-	splice := &source{server: bare, fetch: bare.storeBare(bareSplice)}
-	blocks := &source{server: bare, fetch: bare.storeBare(bareBlocks)}
+	defer func() { err = errors.Join(err, m.stop()) }()
+	ours := &source{server: m.portico, fetch: m.session.storeLarge}
+	splice := &source{server: m.bare, fetch: m.bare.storeBare(bareSplice)}
+	blocks := &source{server: m.bare, fetch: m.bare.storeBare(bareBlocks)}
 	if err := alternate(ctx, o.rounds, ours, splice, blocks); err != nil {
 		return nil, err
 	}

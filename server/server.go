@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/portico-ftp/portico/portalloc"
 )
 
 // ErrServerClosed is returned by Serve and ListenAndServe after Shutdown or
@@ -361,7 +359,3 @@ func (s *Server) Statistics() Statistics {
 	}
 	return stats
 }
-
-// PassivePorts is the allocator that lends the passive ports; nil if passive
-// mode is off.
-func (s *Server) PassivePorts() *portalloc.Allocator { return s.opts.Ports }
