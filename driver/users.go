@@ -191,8 +191,11 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	if err != nil {
 		return nil, fmt.Errorf("driver: check the password of user %q: %w", attempt.User, err)
 	}
-	if !ok {
-		return nil, ErrDenied
+	switch {
+	case user == nil:
+		return nil, ErrUnknownUser
+	case !ok:
+		return nil, ErrWrongPassword
 	}
 	fs, err := user.tree(u.layer)
 	if err != nil {
