@@ -12,35 +12,6 @@ import (
 // was wrong is not told.
 var ErrDenied = errors.New("driver: login denied")
 
-// Denial is an ErrDenied with the reason, which the log and the audit are told
-// and the client never: errors.Is says true of it and ErrDenied.
-type Denial struct {
-	// Reason is a word in snake case that stays as it is: "unknown_user",
-	// "wrong_password", …
-	Reason string
-}
-
-// Why a login was denied. Authenticators may have reasons of their own.
-var (
-	ErrUnknownUser   error = &Denial{"unknown_user"}
-	ErrWrongPassword error = &Denial{"wrong_password"}
-)
-
-// Error implements error.
-func (d *Denial) Error() string { return ErrDenied.Error() + ": " + d.Reason }
-
-// Is makes every Denial an ErrDenied.
-func (d *Denial) Is(target error) bool { return target == ErrDenied }
-
-// DenialReason is the reason of an ErrDenied, "denied" if it has none.
-func DenialReason(err error) string {
-	var denial *Denial
-	if errors.As(err, &denial) {
-		return denial.Reason
-	}
-	return "denied"
-}
-
 // Attempt is one attempt to log in.
 type Attempt struct {
 	// User and Password are the arguments of USER and PASS (RFC 959 §4.1.1).

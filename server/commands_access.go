@@ -107,7 +107,7 @@ func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) 
 func (s *session) refuseLogin(user string, err error) {
 	s.failedLogins++
 	if errors.Is(err, driver.ErrDenied) {
-		reason := driver.DenialReason(err)
+		reason := denialReason(err)
 		s.log.Warn("login failed", zap.String("user", user), zap.Int("attempt", s.failedLogins), zap.String("reason", reason))
 		s.security(SecurityEvent{Kind: SecurityLoginFailed, User: user, Method: "password", Reason: reason})
 	} else {
@@ -127,6 +127,15 @@ func (s *session) refuseLogin(user string, err error) {
 		return
 	}
 	s.reply(530, "Login incorrect.")
+}
+
+// denialReason names the reason of a denial, for logs alone.
+func denialReason(err error) string {
+	var reason driver.Denial
+	if errors.As(err, &reason) {
+		return string(reason)
+	}
+	return "denied"
 }
 
 // cmdACCT: no account needs one (RFC 959 §4.1.1).

@@ -16,7 +16,7 @@ const (
 	// SecurityLoginOK: a user has logged in ("login_ok").
 	SecurityLoginOK SecurityKind = iota
 	// SecurityLoginFailed: a name and password opened no account
-	// ("login_failed"). The reason is that of the driver.Denial, or "denied".
+	// ("login_failed"). The reason is the driver.Denial, or "denied".
 	SecurityLoginFailed
 	// SecurityLoginError: whether they do could not be found out
 	// ("login_error").
