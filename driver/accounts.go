@@ -28,6 +28,7 @@ type user struct {
 type accounts struct {
 	groups   map[string]User
 	defaults User
+	allow    Permissions
 
 	mu     sync.Mutex
 	listed map[accountKey]account // of sources that can name their users; guarded by mu
@@ -54,7 +55,7 @@ func (a account) is(record *User) bool {
 
 func newAccounts(opts UsersOptions) *accounts {
 	return &accounts{
-		groups: maps.Clone(opts.Groups), defaults: opts.Defaults,
+		groups: maps.Clone(opts.Groups), defaults: opts.Defaults, allow: orElse(opts.Allow, AllPermissions),
 		listed: make(map[accountKey]account), met: make(map[accountKey]account),
 	}
 }
@@ -140,7 +141,7 @@ func (a *accounts) users() []*user {
 // make returns a user with what groups and defaults settle, and all that is
 // wrong with him.
 func (a *accounts) make(record *User) (*user, []error) {
-	whole := a.complete(*record)
+	whole := a.complete(*record).within(a.allow)
 	made := &user{
 		name: whole.Name, access: whole.Access, limits: whole.Limits,
 		refusedCommands: slices.Clone(whole.RefusedCommands), operator: whole.Operator,

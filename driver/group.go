@@ -5,8 +5,8 @@ import "slices"
 // with returns the user with what he does not settle himself taken from a
 // group, or from the defaults, which take the form of a user too:
 //
-//   - the home with its storage and how uploads are made there, as one; a user
-//     who names nothing but a directory (Home) has the group's storage there;
+//   - the directory of the home;
+//   - how the home is stored and how uploads are made there, as one;
 //   - permissions, each limit, each part of the quota, and each part of Access;
 //   - the mounts at paths where he has none;
 //   - the refused commands beside his own, and the rights of an operator.
@@ -30,18 +30,39 @@ func (u User) with(group User) User {
 	return u
 }
 
+// withHome takes the directory and what is said about it one by one, so that a
+// directory of the user's own is stored as the group has settled it.
 func (u User) withHome(group User) User {
-	switch {
-	case !u.Storage.isZero():
-		return u
-	case u.Home == "":
-		u.Home, u.Storage = group.Home, group.Storage
-	case group.Storage.FS == nil && group.Storage.Kind != StorageMemory:
-		u.Storage = group.Storage
-		u.Storage.Dir, u.Home = u.Home, ""
+	if u.Storage.FS != nil || u.Home != "" && u.Storage.Dir != "" {
+		return u // whole, or a fault that has still to be reported
 	}
-	if u.Uploads.isZero() {
-		u.Uploads = group.Uploads
+	dir, settings := orElse(u.Home, u.Storage.Dir), u.Storage
+	settings.Dir = ""
+	if settings.isZero() && (dir == "" || group.Storage.hasDir()) {
+		settings = group.Storage
+		settings.Dir = ""
+		if u.Uploads.isZero() {
+			u.Uploads = group.Uploads
+		}
+	}
+	if dir == "" && settings.hasDir() {
+		dir = orElse(group.Home, group.Storage.Dir)
+	}
+	u.Home, u.Storage = dir, settings
+	return u
+}
+
+// within takes from the user what is not allowed. Mounts where nothing is left
+// go.
+func (u User) within(allow Permissions) User {
+	u.Permissions &= allow
+	mounts := u.Mounts
+	u.Mounts = nil
+	for _, mount := range mounts {
+		limited := mount
+		if limited.Permissions &= allow; limited.Permissions != 0 || mount.Permissions == 0 {
+			u.Mounts = append(u.Mounts, limited)
+		}
 	}
 	return u
 }

@@ -218,3 +218,25 @@ func TestGroupThatNobodyDefined(t *testing.T) {
 		t.Errorf("err = %v, want one that names the group", err)
 	}
 }
+
+func TestNobodyMayMoreThanIsAllowed(t *testing.T) {
+	t.Parallel()
+	home, in, pub := t.TempDir(), t.TempDir(), t.TempDir()
+	users, err := driver.NewUsers([]driver.User{{Name: "bob", PasswordHash: bcryptHash, Home: home, Mounts: []driver.UserMount{
+		{Path: "/in", Storage: driver.Storage{Dir: in}, Permissions: driver.CanWrite},
+		{Path: "/pub", Storage: driver.Storage{Dir: pub}, Permissions: driver.AllPermissions},
+	}}}, driver.UsersOptions{Defaults: driver.User{Permissions: driver.AllPermissions}, Allow: driver.ReadOnly})
+	must(t, err)
+	bob := login(t, users, "bob", "correct")
+	for _, name := range []string{"/file", "/pub/file"} {
+		if err := afero.WriteFile(bob, name, nil, 0o600); !errors.Is(err, os.ErrPermission) {
+			t.Errorf("write %s: %v, want one that wraps ErrPermission", name, err)
+		}
+	}
+	if _, err := bob.Stat("/in"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the mount where nothing is allowed is there: %v", err)
+	}
+	if _, err := bob.Stat("/pub"); err != nil {
+		t.Errorf("the mount where reading is allowed: %v", err)
+	}
+}

@@ -86,6 +86,9 @@ func (s Storage) isZero() bool {
 	return !isOwn && s == (Storage{})
 }
 
+// hasDir says whether the storage is a directory.
+func (s Storage) hasDir() bool { return s.FS == nil && s.Kind != StorageMemory }
+
 // storage is a Storage of a user that was found valid.
 type storage struct {
 	kept  afero.Fs // what is no directory

@@ -68,6 +68,9 @@ type UsersOptions struct {
 	Groups map[string]User
 	// Defaults is the same for what neither a user nor his groups settle.
 	Defaults User
+	// Allow is the most that anybody may do, whatever users and groups say.
+	// Zero: everything.
+	Allow Permissions
 	// Remember is how long a password that was right needs no hashing again.
 	// Zero: 1 min. Negative: it always does.
 	Remember time.Duration
