@@ -6,8 +6,8 @@ import "net/netip"
 type User struct {
 	// Name is what the client sends as USER.
 	Name string `mapstructure:"name"`
-	// Password is the hash of the password: argon2id, bcrypt, or crypt(3) $5$
-	// or $6$.
+	// Password is the hash of the password: argon2id, bcrypt, crypt(3) $5$,
+	// $6$ or $y$, or PBKDF2.
 	Password Secret `mapstructure:"password"`
 	// Anonymous takes every password, and the name "ftp" too. Such a user may
 	// list and read unless Permissions say otherwise. At most one.
