@@ -41,4 +41,21 @@ type Account struct {
 	// RefusedCommands are the verbs, in upper case, that this user may not
 	// use. Nil: none.
 	RefusedCommands []string
+	// Limits are the account's own, which the server uses in the place of its
+	// limits for each user.
+	Limits Limits
+}
+
+// Limits bounds what one account may use at one time. A field of 0 is no limit
+// of the account's own: the server's for each user counts. A negative one is no
+// limit at all.
+type Limits struct {
+	// Sessions is the number of sessions at one time.
+	Sessions int
+	// Transfers is the number of transfers of files at one time, over all
+	// sessions of the account.
+	Transfers int
+	// UploadRate and DownloadRate are bytes per second, over all sessions of
+	// the account.
+	UploadRate, DownloadRate int64
 }
