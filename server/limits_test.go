@@ -357,7 +357,7 @@ func TestAbortOfALimitedTransfer(t *testing.T) {
 	if took := time.Since(start); took > within {
 		t.Errorf("the abort took %v", took)
 	}
-	data = c.passive()
+	c.passive()
 	c.cmd(150, "RETR file")
 	c.conn.Close() // nor does the end of the session
 	eventually(t, func() bool { return s.Statistics().Sessions == 0 })
