@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/server"
 )
 
@@ -56,6 +59,37 @@ func TestEvents(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// A hook wants to know which of two users of one name it was, and where the
+// file is.
+func TestEventsNameHostAndFile(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	root, err := os.OpenRoot(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	events := make(chan server.Event, 10)
+	s := startSite(t, func(o *server.Options) {
+		o.Auth = oneUser{driver.NewLocal(root)}
+		o.Hosts = []server.VirtualHost{{Name: "one.example"}}
+		o.OnEvent = func(e server.Event) { events <- e }
+	})
+	c := greeted(t, s)
+	c.cmd(220, "HOST ONE.example")
+	c.logIn()
+	c.cmd(257, "MKD old")
+	c.cmd(350, "RNFR old")
+	c.cmd(250, "RNTO new")
+	for _, want := range []struct{ file, target string }{
+		{"", ""}, {filepath.Join(home, "old"), ""}, {filepath.Join(home, "old"), filepath.Join(home, "new")},
+	} {
+		if e := <-events; e.Host != "one.example" || e.File != want.file || e.TargetFile != want.target {
+			t.Errorf("%v at host %q is of %q to %q, want %q to %q", e.Kind, e.Host, e.File, e.TargetFile, want.file, want.target)
+		}
 	}
 }
 
