@@ -182,17 +182,19 @@ func parseUserHash(hash string) (algorithm.Digest, error) {
 // its home is gone or ctx is done.
 func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, error) {
 	user := u.find(attempt.User)
-	ok, err := false, error(nil)
+	ok, wrong, err := false, WrongPassword, error(nil)
 	if attempt.ByCertificate {
-		ok = user != nil && user.hasCertificate(attempt.TLS)
+		ok, wrong = user != nil && user.hasCertificate(attempt.TLS), WrongCertificate
 	} else {
 		ok, err = u.passwordOpens(ctx, user, attempt)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("driver: check the password of user %q: %w", attempt.User, err)
-	}
-	if !ok {
-		return nil, ErrDenied
+	case user == nil:
+		return nil, UnknownUser
+	case !ok:
+		return nil, wrong
 	}
 	fs, err := user.tree(u.layer)
 	if err != nil {

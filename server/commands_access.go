@@ -99,7 +99,7 @@ func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) 
 func (s *session) refuseLogin(user string, err error) {
 	s.failedLogins++
 	if errors.Is(err, driver.ErrDenied) {
-		s.log.Warn("login failed", zap.String("user", user), zap.Int("attempt", s.failedLogins))
+		s.log.Warn("login failed", zap.String("user", user), zap.Int("attempt", s.failedLogins), zap.String("reason", denialReason(err)))
 	} else {
 		s.log.Error("login could not be checked", zap.String("user", user), zap.Error(err))
 	}
@@ -116,6 +116,15 @@ func (s *session) refuseLogin(user string, err error) {
 		return
 	}
 	s.reply(530, "Login incorrect.")
+}
+
+// denialReason names the reason of a denial, for logs alone.
+func denialReason(err error) string {
+	var reason driver.Denial
+	if errors.As(err, &reason) {
+		return string(reason)
+	}
+	return "denied"
 }
 
 // cmdACCT: no account needs one (RFC 959 §4.1.1).
