@@ -70,6 +70,25 @@ func TestExampleOfHostsLoads(t *testing.T) {
 	}
 }
 
+func TestExampleOfHooksLoads(t *testing.T) {
+	t.Parallel()
+	c := mustLoadSample(t, "docs/hooks.md.\n", "hooks:")
+	k, _ := find(keysOf(reflect.TypeFor[Hook](), ""), "events")
+	if len(c.Hooks) != 2 || !slices.Equal(c.Hooks[0].Events, k.oneOf) {
+		t.Fatalf("got %+v", c.Hooks)
+	}
+	want := DefaultHook() // but for what has none
+	want.Events, want.Command = c.Hooks[0].Events, c.Hooks[0].Command
+	if !reflect.DeepEqual(c.Hooks[0], want) || c.Hooks[1].GiveUpAfter != want.GiveUpAfter || c.Hooks[1].SecretFile == "" {
+		t.Errorf("got %+v, want the defaults", c.Hooks)
+	}
+	for _, k := range keysOf(reflect.TypeFor[Hook](), "") {
+		if !strings.Contains(Example(), "\n#     "+k.name+": ") {
+			t.Errorf("the example says nothing of %s", k.name)
+		}
+	}
+}
+
 // mustLoadSample loads the items of a list that the example shows in a comment:
 // what stands between the title and the key. Head comes before them in the file.
 func mustLoadSample(t *testing.T, title, head string) *Config {

@@ -27,11 +27,22 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	events, err := os.ReadFile("testdata/good/events.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	withHooks := Default()
+	withHooks.Hooks = []Hook{{Command: []string{"run"}, Events: []string{"login"}, Queue: 1, Concurrency: 1}, {URL: "http://host/x", Events: []string{"login"}, Queue: 1, Concurrency: 4}}
+	shownHooks, err := withHooks.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
 	shown, err := Default().YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "storage": strings.ReplaceAll(string(storage), "permissions: list", "permissions: [list]"), "shown": string(shown)} {
+	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "storage": strings.ReplaceAll(string(storage), "permissions: list", "permissions: [list]"), "shown": string(shown), "shown hooks": string(shownHooks),
+		"events": strings.NewReplacer("delete,rename", "[delete, rename]", "command: logger", "command: [logger]").Replace(string(events))} {
 		if problems := readSchema(t).check(asJSON(t, text)); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
 		}
@@ -64,6 +75,11 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"tls: {client_certificates: maybe}":    "is none of",
 		"users: [{mounts: [{dir: /a}]}]":       "path is missing",
 		"users: [{umask: '8'}]":                "does not match",
+		"hooks: [{command: [a]}]":              "events is missing",
+		"hooks: [{events: [uplod]}]":           "is none of",
+		"hooks: [{events: []}]":                "fewer items",
+		"hooks: [{url: ftp://host}]":           "does not match",
+		"hooks: [{queue: 0}]":                  "is too small",
 		"users: [{quota: {bytes: 1MB}}]":       "matches 0 of the alternatives",
 	} {
 		if got := fmt.Sprint(readSchema(t).check(asJSON(t, text))); !strings.Contains(got, want) {

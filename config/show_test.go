@@ -25,6 +25,11 @@ func TestYAMLReadsBack(t *testing.T) {
 			Mounts: []Mount{{Path: "/pub", Dir: "/p", Create: true, Place: otherPlace()}},
 		},
 	}
+	full.Hooks = []Hook{
+		{Events: []string{"upload"}, Command: []string{"/bin/a", "b, c"}, Timeout: time.Minute, Concurrency: 2, Queue: 3},
+		{Events: []string{"login"}, URL: "https://host/" + mask, Secret: mask, Spool: "/s", Timeout: time.Second, Concurrency: 4, Queue: 1, GiveUpAfter: time.Hour},
+		{Events: []string{"mkdir"}, URL: "https://host", SecretFile: "/secret", Spool: "/t", Timeout: time.Second, Concurrency: 4, Queue: 1},
+	}
 	full.QuotaFile = "/var/lib/quota"
 	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
 	full.Limits.IdleTimeout = 90 * time.Minute
@@ -81,6 +86,25 @@ func TestFaultsDoNotQuoteSecrets(t *testing.T) {
 		_, err := Load(LoadOptions{Environ: []string{"PORTICO_USERS=" + users}})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("PORTICO_USERS=%s: got %v, want a fault without the value", users, err)
+		}
+	}
+}
+
+func TestHooksShowNoSecrets(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.Hooks = []Hook{{Events: []string{"upload"}, URL: "https://user:hidden1@host:8443/hidden2?a=hidden3#hidden4", Secret: "hidden5"}}
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := string(text) + fmt.Sprintf("%v %+v %#v", c.Hooks, c.Hooks, c.Hooks)
+	if strings.Contains(shown, "hidden") || strings.Count(shown, "https://host:8443/"+mask) != 4 {
+		t.Errorf("got %s, want host and port of the address alone, four times", shown)
+	}
+	for u, want := range map[URL]string{"": "", "http://host": "http://host", "https://host/": "https://host/", "hidden": mask, "http://%hidden": mask, "https://:hidden@host": "https://host/" + mask} {
+		if got := u.String(); got != want {
+			t.Errorf("%s shows as %q, want %q", u.Reveal(), got, want)
 		}
 	}
 }
