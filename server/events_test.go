@@ -93,6 +93,46 @@ func TestEventsNameHostAndFile(t *testing.T) {
 	}
 }
 
+// Who has read the reply can rely on it that the event is out.
+func TestEventsComeBeforeTheReply(t *testing.T) {
+	t.Parallel()
+	events := make(chan server.Event, 1)
+	s := startSite(t, func(o *server.Options) { o.OnEvent = func(e server.Event) { events <- e } })
+	c := greeted(t, s)
+	for _, step := range []struct {
+		kind server.EventKind
+		do   func()
+	}{
+		{server.EventLogin, c.logIn},
+		{server.EventUpload, func() { c.cmd(200, "TYPE I"); c.store("file", []byte("content")) }},
+		{server.EventDownload, func() { c.retrieve("RETR file") }},
+		{server.EventUpload, func() { c.cmd(350, "SITE CPFR file"); c.cmd(250, "SITE CPTO copy") }},
+		{server.EventRename, func() { c.cmd(350, "RNFR copy"); c.cmd(250, "RNTO other") }},
+		{server.EventDelete, func() { c.cmd(250, "DELE other") }},
+		{server.EventMkdir, func() { c.cmd(257, "MKD dir") }},
+		{server.EventDelete, func() { c.cmd(250, "RMD dir") }},
+		{server.EventMkdir, func() { c.cmd(257, "SITE MKDIR a/b") }},
+		{server.EventDelete, func() { c.cmd(250, "SITE RMDIR a") }},
+		{server.EventUploadInterrupted, func() {
+			data := c.passive()
+			c.cmd(150, "STOR cut")
+			data.(*net.TCPConn).SetLinger(0)
+			data.Close()
+			c.expect(426)
+		}},
+	} {
+		step.do()
+		select {
+		case e := <-events:
+			if e.Kind != step.kind {
+				t.Errorf("got %v, want %v", e.Kind, step.kind)
+			}
+		default:
+			t.Errorf("no event %v by the time of the reply", step.kind)
+		}
+	}
+}
+
 func TestEventKindText(t *testing.T) {
 	t.Parallel()
 	for kind := server.EventLogin; kind <= server.EventMkdir; kind++ {

@@ -90,6 +90,6 @@
 //
 // # What it does not do
 //
-// Nothing is made of the receiver's answer, and no event can be refused: a
-// session has gone on before the news of it is out.
+// Nothing is made of the receiver's answer, and no event can be refused: what
+// it tells of has been done.
 package notify
