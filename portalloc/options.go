@@ -66,6 +66,11 @@ type Options struct {
 	// Nil: nobody is told.
 	Observer func(Event)
 
+	// OnRefused is told of every connection that was closed because no lease
+	// expects one from there, by the goroutine that accepted it and with no lock
+	// held. It must return soon. Nil: nobody is told.
+	OnRefused func(Refusal)
+
 	// Listen binds one listen port. Nil: TCP on every address of both
 	// families, without MPTCP and without keep-alive (transfers have deadlines
 	// of their own).

@@ -19,6 +19,7 @@ const loginAttempts = 3
 // always the same (RFC 2577 §6).
 func (s *session) cmdUSER(cmd command) string {
 	if s.server.opts.RequireTLS != TLSOptional && !s.control.isEncrypted() {
+		s.security(SecurityEvent{Kind: SecurityCommandRefused, Reason: "tls_required", Verb: cmd.verb, User: cmd.arg})
 		s.reply(530, "Encryption is required: send AUTH TLS first.")
 		return ""
 	}
@@ -28,7 +29,7 @@ func (s *session) cmdUSER(cmd command) string {
 		attempt := s.attempt(cmd.arg, "")
 		attempt.ByCertificate = true
 		if account, err := s.authenticate(attempt); err == nil {
-			return s.logIn(account, cmd.arg)
+			return s.logIn(account, cmd.arg, "certificate")
 		}
 	}
 	s.user = cmd.arg
@@ -45,12 +46,17 @@ func (s *session) cmdPASS(cmd command) string {
 	}
 	user := s.user
 	s.user = ""
+	if s.isTurnedAway() { // it has been banned meanwhile
+		s.reply(421, "Login is not possible; closing control connection.")
+		s.cancel(errTurnedAway)
+		return ""
+	}
 	account, err := s.authenticate(s.attempt(user, cmd.arg))
 	if err != nil {
 		s.refuseLogin(user, err)
 		return ""
 	}
-	return s.logIn(account, user)
+	return s.logIn(account, user, "password")
 }
 
 func (s *session) attempt(user, password string) driver.Attempt {
@@ -59,8 +65,9 @@ func (s *session) attempt(user, password string) driver.Attempt {
 
 // logIn makes the account the session's. The engine then asks for it; it is
 // not told the password.
-func (s *session) logIn(account *driver.Account, user string) string {
+func (s *session) logIn(account *driver.Account, user, method string) string {
 	if !s.server.enterUser(account.Name) {
+		s.security(SecurityEvent{Kind: SecurityLimit, Reason: "sessions_per_user", User: account.Name})
 		s.log.Warn("login refused", zap.String("user", account.Name), zap.String("reason", "too many sessions of this user"))
 		s.reply(530, "Too many sessions of this user, close one first.")
 		return ""
@@ -69,6 +76,7 @@ func (s *session) logIn(account *driver.Account, user string) string {
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
 	s.log = s.baseLog.With(zap.String("user", account.Name))
 	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()))
+	s.security(SecurityEvent{Kind: SecurityLoginOK, Method: method})
 	s.emit(Event{Kind: EventLogin})
 	return "PASS *"
 }
@@ -99,9 +107,12 @@ func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) 
 func (s *session) refuseLogin(user string, err error) {
 	s.failedLogins++
 	if errors.Is(err, driver.ErrDenied) {
-		s.log.Warn("login failed", zap.String("user", user), zap.Int("attempt", s.failedLogins), zap.String("reason", denialReason(err)))
+		reason := denialReason(err)
+		s.log.Warn("login failed", zap.String("user", user), zap.Int("attempt", s.failedLogins), zap.String("reason", reason))
+		s.security(SecurityEvent{Kind: SecurityLoginFailed, User: user, Method: "password", Reason: reason})
 	} else {
 		s.log.Error("login could not be checked", zap.String("user", user), zap.Error(err))
+		s.security(SecurityEvent{Kind: SecurityLoginError, User: user, Method: "password", Detail: err.Error()})
 	}
 	delay := time.NewTimer(500 * time.Millisecond << (s.failedLogins - 1))
 	defer delay.Stop()
@@ -192,6 +203,7 @@ func (s *session) cmdAUTH(cmd command) string {
 		s.reply(234, "Proceed with the TLS handshake.")
 		if err := s.control.startTLS(s.server.opts.Limits.LoginTimeout); err != nil {
 			s.log.Info("session lost", zap.Error(err))
+			s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "control", Detail: err.Error()})
 			s.cancel(err)
 		}
 	}

@@ -67,6 +67,19 @@ type Options struct {
 	// nobody is told.
 	OnEvent func(Event)
 
+	// OnSecurity is told of what matters to whoever guards the server: logins
+	// that failed or not, refusals, abuse. It must return soon and may be called
+	// concurrently. Nil: nobody is told.
+	OnSecurity func(SecurityEvent)
+
+	// Admit says whether a client may connect, and if not why, in a word for
+	// SecurityEvent.Reason; the connection is then closed without any. It is
+	// asked before a connection costs anything, by the goroutine that accepts,
+	// so it must answer at once; for a client behind a load balancer, when the
+	// PROXY header has told its address; and again at each login. Nil: everybody
+	// may.
+	Admit func(client netip.Addr) (reason string, ok bool)
+
 	// OnCommand is told of every command after its final reply, by the
 	// goroutine that sent it. It must return soon and may be called
 	// concurrently for different sessions. Nil: nobody is told.

@@ -29,6 +29,7 @@ type Server struct {
 	sessions     sync.WaitGroup
 	accepts      sync.WaitGroup // loops of Serve
 	notResumed   atomic.Uint64
+	turned       turnedAway
 
 	mu        sync.Mutex
 	closing   bool
@@ -209,6 +210,9 @@ func (s *Server) isClosing() bool {
 
 // admit registers a session for the connection and starts it.
 func (s *Server) admit(conn net.Conn, spec Listener) {
+	if s.turnAway(conn, spec) {
+		return
+	}
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
@@ -346,12 +350,14 @@ type Statistics struct {
 	// NotResumed counts the data connections refused because they did not
 	// resume their control connection's TLS session (SessionReuseRequired).
 	NotResumed uint64
+	// TurnedAway counts the control connections that Options.Admit refused.
+	TurnedAway uint64
 }
 
 // Statistics counts sessions and transfers.
 func (s *Server) Statistics() Statistics {
 	sessions := s.liveSessions()
-	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load()}
+	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load(), TurnedAway: s.turned.total()}
 	for _, session := range sessions {
 		if session.currentTransfer() != nil {
 			stats.Transfers++

@@ -21,6 +21,8 @@ var (
 	errServerClosing  = errors.New("server: closing")
 	errSessionEnded   = errors.New("server: the session ended")
 	errUntrustedProxy = errors.New("server: PROXY header from an address that is not trusted to send one")
+	errNotFTP         = errors.New("server: the client speaks HTTP")
+	errTurnedAway     = errors.New("server: the client is not admitted")
 	errAborted        = errors.New("server: transfer aborted by the client")
 )
 
@@ -60,6 +62,7 @@ type session struct {
 	control *control
 	client  netip.AddrPort // the control connection's two ends; behind a
 	local   netip.AddrPort // proxy, what its header says
+	proxy   netip.AddrPort // that load balancer
 	counted bool           // in Server.perIP; under Server.mu
 	ended   sync.Once
 	over    atomic.Bool // nothing more is logged
@@ -70,6 +73,7 @@ type session struct {
 	host          *VirtualHost            // of HOST, or of the name in the TLS handshake; nil: none
 	user          string                  // of USER, until PASS
 	failedLogins  int
+	abuse         abuse
 	protectedData bool // PROT P (RFC 2228 §3)
 	bufferSizeSet bool // PBSZ
 	inflight      command
@@ -110,7 +114,9 @@ func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 // an engine of its own. The engine's goroutine then carries the session.
 func (s *session) start() {
 	if err := s.prepare(); err != nil {
-		s.log.Info("session refused", zap.Stringer("remote_addr", s.control.RemoteAddr()), zap.Error(err))
+		if !errors.Is(err, errTurnedAway) {
+			s.log.Info("session refused", zap.Stringer("remote_addr", s.control.RemoteAddr()), zap.Error(err))
+		}
 		s.end()
 		return
 	}
@@ -119,6 +125,7 @@ func (s *session) start() {
 	s.log.Info("session opened", zap.Stringer("local_addr", s.local), zap.Bool("tls", s.control.isEncrypted()))
 	if refusal := s.server.enter(s); refusal != "" {
 		s.log.Warn("session refused", zap.String("reason", refusal))
+		s.security(SecurityEvent{Kind: SecuritySessionRefused, Reason: "limit", Detail: refusal})
 		s.control.reply(421, refusal)
 		s.end()
 		return
@@ -137,12 +144,18 @@ func (s *session) prepare() error {
 	timeout := s.server.opts.Limits.LoginTimeout
 	if len(s.spec.ProxyProtocol) > 0 {
 		if err := s.control.readProxyHeader(s.spec.ProxyProtocol, timeout); err != nil {
+			s.proxy = addrPortOf(s.control.RemoteAddr())
+			s.security(SecurityEvent{Kind: SecuritySessionRefused, Reason: "proxy_header", Detail: err.Error()})
 			return err
 		}
 	}
 	s.client, s.local = addrPortOf(s.control.RemoteAddr()), addrPortOf(s.control.LocalAddr())
+	if s.proxy.IsValid() && s.isTurnedAway() {
+		return errTurnedAway
+	}
 	if s.spec.ImplicitTLS {
 		if err := s.control.startTLS(timeout); err != nil {
+			s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "control", Detail: err.Error()})
 			return err
 		}
 	}
@@ -200,6 +213,7 @@ func (s *session) logOut() {
 // calls it.
 func (s *session) reply(code int, text string) {
 	s.lastCode = code
+	s.noteReply(code)
 	s.control.reply(code, text)
 }
 
