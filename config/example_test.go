@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -86,6 +88,19 @@ func TestExampleOfHooksLoads(t *testing.T) {
 		if !strings.Contains(Example(), "\n#     "+k.name+": ") {
 			t.Errorf("the example says nothing of %s", k.name)
 		}
+	}
+}
+
+func TestDocumentedHooksLoad(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "docs", "hooks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```")
+	if c := mustLoad(t, LoadOptions{File: writeFile(t, "portico.yaml", text)}); len(c.Hooks) != 2 {
+		t.Errorf("got %+v, want two hooks", c.Hooks)
 	}
 }
 

@@ -51,9 +51,9 @@ func (u *Uploads) DiskPath(name string) (string, error) { return DiskPath(u.fs, 
 
 // DiskPath implements DiskPather.
 func (l *Local) DiskPath(name string) (string, error) {
-	inside, err := filepath.Localize(inRoot(name))
-	if err != nil {
-		return "", inFTP("path", name, err)
+	inside := filepath.FromSlash(inRoot(name))
+	if !filepath.IsLocal(inside) { // a device on Windows
+		return "", inFTP("path", name, errSpecialFile)
 	}
 	return filepath.Abs(filepath.Join(l.dir, inside))
 }

@@ -30,6 +30,7 @@ func TestDiskPathGoesThroughAllLayers(t *testing.T) {
 		"/../../etc/passwd":   filepath.Join(home, "etc", "passwd"),
 		"/pub/news":           filepath.Join(pub, "news"),
 		"/pub/../pub2":        filepath.Join(home, "pub2"),
+		"/caf\xe9":            filepath.Join(home, "caf\xe9"),
 		"relative":            filepath.Join(home, "relative"),
 		"/quote\"\n$(reboot)": filepath.Join(home, "quote\"\n$(reboot)"),
 	} {
