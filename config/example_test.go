@@ -1,8 +1,6 @@
 package config
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -59,8 +57,16 @@ func wantKeys(t *testing.T, path string, node *yaml.Node, typ reflect.Type) {
 func TestExampleOfUsersLoads(t *testing.T) {
 	t.Parallel()
 	c := mustLoadSample(t, "# The accounts:\n", "users:")
-	if len(c.Users) != 1 || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 8 || len(c.Users[0].Mounts) != 2 || len(c.Users[0].RefusedCommands) != 3 {
+	if len(c.Users) != 2 || !c.Users[1].Anonymous || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 8 || len(c.Users[0].Mounts) != 2 || len(c.Users[0].RefusedCommands) != 3 {
 		t.Errorf("got %+v", c.Users)
+	}
+}
+
+func TestExampleOfGroupsLoads(t *testing.T) {
+	t.Parallel()
+	c := mustLoadSample(t, "mounts and refused commands add up.\n", "groups:")
+	if len(c.Groups) != 1 || c.Groups[0].Name != "staff" || !c.Groups[0].CreateHome {
+		t.Errorf("got %+v", c.Groups)
 	}
 }
 
@@ -69,38 +75,6 @@ func TestExampleOfHostsLoads(t *testing.T) {
 	c := mustLoadSample(t, "# it has from the server:\n", "tls: {self_signed: true}\nhosts:")
 	if len(c.Hosts) != 1 || c.Hosts[0].Name != "ftp.example.com" || c.Hosts[0].ClientCA == "" || len(c.Hosts[0].Users) != 1 {
 		t.Errorf("got %+v", c.Hosts)
-	}
-}
-
-func TestExampleOfHooksLoads(t *testing.T) {
-	t.Parallel()
-	c := mustLoadSample(t, "docs/hooks.md.\n", "hooks:")
-	k, _ := find(keysOf(reflect.TypeFor[Hook](), ""), "events")
-	if len(c.Hooks) != 2 || !slices.Equal(c.Hooks[0].Events, k.oneOf) {
-		t.Fatalf("got %+v", c.Hooks)
-	}
-	want := DefaultHook() // but for what has none
-	want.Events, want.Command = c.Hooks[0].Events, c.Hooks[0].Command
-	if !reflect.DeepEqual(c.Hooks[0], want) || c.Hooks[1].GiveUpAfter != want.GiveUpAfter || c.Hooks[1].SecretFile == "" {
-		t.Errorf("got %+v, want the defaults", c.Hooks)
-	}
-	for _, k := range keysOf(reflect.TypeFor[Hook](), "") {
-		if !strings.Contains(Example(), "\n#     "+k.name+": ") {
-			t.Errorf("the example says nothing of %s", k.name)
-		}
-	}
-}
-
-func TestDocumentedHooksLoad(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile(filepath.Join("..", "docs", "hooks.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	text, _, _ := strings.Cut(rest, "```")
-	if c := mustLoad(t, LoadOptions{File: writeFile(t, "portico.yaml", text)}); len(c.Hooks) != 2 {
-		t.Errorf("got %+v, want two hooks", c.Hooks)
 	}
 }
 
