@@ -65,6 +65,13 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				Users: []User{{Name: "bob", Password: "x", Account: Account{Home: "/b", Place: DefaultPlace()}}},
 			}},
 		},
+		"hooks": {
+			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
+			[]Hook{
+				{Events: []string{"upload"}, URL: "https://h/", Secret: "s", Spool: "/s", Timeout: 30 * time.Second, Concurrency: 4, Queue: 10_000},
+				{Events: []string{"login"}, Command: []string{"/run", "a,b"}, Timeout: time.Second, Concurrency: 2, Queue: 3},
+			},
+		},
 		"quota_file":               {"q.db", Path("q.db")},
 		"limits.sessions":          {"1", 1},
 		"limits.sessions_per_ip":   {"2", 2},
