@@ -69,6 +69,8 @@ func newItem(t reflect.Type) reflect.Value {
 		item.Place = DefaultPlace()
 	case *Mount:
 		item.Place = DefaultPlace()
+	case *Hook:
+		*item = DefaultHook()
 	}
 	return item
 }

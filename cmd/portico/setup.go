@@ -41,7 +41,7 @@ func (p *program) prepare(f *serveFlags) (*setup, error) {
 	}
 	faults = append(faults, s.addUsers(f))
 	s.tls, err = loadTLS(s.config)
-	faults = append(faults, err, s.addHostTLS())
+	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
 	return s, errors.Join(faults...)
 }
 
