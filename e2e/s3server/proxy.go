@@ -1,0 +1,41 @@
+package s3server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+)
+
+// Proxy stands in front of a server and has it fail. The caller closes it.
+type Proxy struct {
+	*httptest.Server
+	// Failures is how many of the next requests are answered 503. A negative
+	// number is none.
+	Failures atomic.Int64
+	// Requests counts those that were passed on.
+	Requests atomic.Int64
+}
+
+// NewProxy starts a proxy in front of s.
+func NewProxy(s *Server) (*Proxy, error) {
+	target, err := url.Parse(s.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // it is signed
+	}}
+	p := &Proxy{}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.Failures.Add(-1) >= 0 {
+			http.Error(w, "slow down", http.StatusServiceUnavailable)
+			return
+		}
+		p.Requests.Add(1)
+		forward.ServeHTTP(w, r)
+	}))
+	return p, nil
+}
