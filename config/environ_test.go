@@ -57,6 +57,10 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				Users: []User{{Name: "bob", Password: "x", Home: "/b", Place: DefaultPlace()}},
 			}},
 		},
+		"buckets": {
+			`[{name: b, url: "s3://b?region=us-east-1", access_key: a, secret_key: s, credentials_file: f, part_size: 5MiB}]`,
+			[]Bucket{{Name: "b", URL: "s3://b?region=us-east-1", AccessKey: "a", SecretKey: "s", CredentialsFile: "f", PartSize: 5 << 20}},
+		},
 		"quota_file":               {"q.db", Path("q.db")},
 		"limits.sessions":          {"1", 1},
 		"limits.sessions_per_ip":   {"2", 2},

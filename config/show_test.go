@@ -25,6 +25,8 @@ func TestYAMLReadsBack(t *testing.T) {
 			Mounts: []Mount{{Path: "/pub", Dir: "/p", Create: true, Place: otherPlace()}},
 		},
 	}
+	full.Users[0].Storage, full.Users[0].Bucket, full.Users[0].Prefix, full.Users[0].Home = "object", "b", "%u", ""
+	full.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: mask}, {Name: "c", URL: "gs://c", CredentialsFile: "/c.json", PartSize: 16 << 20}}
 	full.QuotaFile = "/var/lib/quota"
 	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
 	full.Limits.IdleTimeout = 90 * time.Minute
@@ -59,13 +61,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 	c := Default()
 	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Home: "/a"}}
 	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
+	c.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: "key digest"}}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 6 {
-		t.Errorf("got %s, want the password masked in all six", shown)
+	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password) + fmt.Sprintf("%+v %#v", c.Buckets, c.Buckets)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 9 {
+		t.Errorf("got %s, want the secrets masked in all nine", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

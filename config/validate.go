@@ -19,6 +19,7 @@ func (c *Config) Validate() error {
 	v.checkTLS()
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
 	v.checkHosts()
+	v.checkBuckets()
 	v.checkLimits()
 	v.checkRest()
 	return errors.Join(v.found...)

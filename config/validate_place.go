@@ -11,8 +11,10 @@ import (
 // checkPlace checks a home or a mount; dirKey is the name of its key for the
 // directory.
 func (v *validation) checkPlace(key, dirKey string, dir Path, create bool, p Place) {
-	isMemory, isOverlay := p.Storage == "memory", p.Storage == "overlay"
+	isMemory, isOverlay, isObject := p.Storage == "memory", p.Storage == "overlay", p.Storage == "object"
 	switch {
+	case isObject:
+		v.checkObjectPlace(key, dirKey, dir, create, p)
 	case dir == "" && !isMemory:
 		v.add(key+"."+dirKey, "is missing: name the directory that the user sees")
 	case dir != "" && isMemory:
@@ -22,6 +24,9 @@ func (v *validation) checkPlace(key, dirKey string, dir Path, create bool, p Pla
 	}
 	if (p.Base != "") != isOverlay {
 		v.add(key+".base", "goes with storage overlay, and only there: set both or neither")
+	}
+	if (p.Bucket != "" || p.Prefix != "") && !isObject {
+		v.add(key+".bucket", "and prefix go with storage object, and only there: remove them, or set storage: object")
 	}
 	if p.Permissions != nil && len(p.Permissions) == 0 {
 		v.add(key+".permissions", "is empty, which allows nothing: name some, or leave the key out to allow everything")
@@ -77,7 +82,7 @@ func (v *validation) checkQuota(key string, u User) {
 	case u.Quota == Quota{}:
 		return
 	}
-	if u.Storage == "memory" || u.Storage == "overlay" {
+	if u.Storage != "" && u.Storage != "local" {
 		v.add(key, "goes with storage local alone: remove it, or change the storage")
 	}
 	if v.QuotaFile == "" {
