@@ -1,6 +1,8 @@
 package s3server
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -14,8 +16,6 @@ type Proxy struct {
 	// Failures is how many of the next requests are answered 503. A negative
 	// number is none.
 	Failures atomic.Int64
-	// Requests counts those that were passed on.
-	Requests atomic.Int64
 }
 
 // NewProxy starts a proxy in front of s.
@@ -24,17 +24,19 @@ func NewProxy(s *Server) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // it is signed
-	}}
+	forward := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // it is signed
+		},
+		ErrorLog: log.New(io.Discard, "", 0), // uploads are cut on purpose
+	}
 	p := &Proxy{}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.Failures.Add(-1) >= 0 {
 			http.Error(w, "slow down", http.StatusServiceUnavailable)
 			return
 		}
-		p.Requests.Add(1)
 		forward.ServeHTTP(w, r)
 	}))
 	return p, nil
