@@ -359,9 +359,12 @@ func TestStoreThatFailsForAWhile(t *testing.T) {
 	}
 }
 
+// The group has the bucket, as many users will have it.
 func TestUsersOfOneBucketAreApart(t *testing.T) {
 	t.Parallel()
 	s := newBucketSite(t)
+	s.set("groups", []any{map[string]any{"name": "all", "storage": "object", "bucket": "files", "prefix": "ftp/%u"}})
+	s.set("users.0", map[string]any{"name": userName, "password": suite.hash, "groups": []any{"all"}})
 	s.start()
 	if err := s.provide(t.Context(), "bob", "/secret", secretText); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,8 +25,9 @@ type bucket struct {
 	name    string
 	url     string
 	storage *cloud.Storage
-	// probe is what its first user sees of it: keys may be good for that alone.
-	probe *object.FS
+	// probe is the prefix of the first that is in it, nil before: keys may be good
+	// for that alone.
+	probe *string
 }
 
 // openBuckets makes the clients of all buckets, and asks nothing of them: a
@@ -44,7 +46,7 @@ func (s *setup) openBuckets(ctx context.Context) error {
 			faults = append(faults, s.fault(key, "%v", err))
 			continue
 		}
-		s.buckets = append(s.buckets, &bucket{key: key, name: b.Name, url: b.URL, storage: storage, probe: storage.FS})
+		s.buckets = append(s.buckets, &bucket{key: key, name: b.Name, url: b.URL, storage: storage})
 	}
 	return errors.Join(faults...)
 }
@@ -59,24 +61,27 @@ func (s *setup) closeBuckets() error {
 	return errors.Join(faults...)
 }
 
-// objectStorage is what a user sees of a bucket. It is nothing where the bucket
-// could not be opened, which was told.
+// objectStorage is the storage of a home or a mount in a bucket. User is the
+// user's name, "" for a group. Of a bucket that could not be opened there is
+// none, which was told.
 func (s *setup) objectStorage(key, user string, p config.Place) (driver.Storage, error) {
-	prefix, err := driver.ExpandDir(p.Prefix, user)
-	if err != nil {
-		return driver.Storage{}, s.fault(key+".prefix", "%v", err)
+	prefix, _, _ := strings.Cut(p.Prefix, "%")
+	if user != "" {
+		var err error
+		if prefix, err = driver.ExpandDir(p.Prefix, user); err != nil {
+			return driver.Storage{}, s.fault(key+".prefix", "%v", err)
+		}
 	}
+	storage := driver.Storage{Kind: driver.StorageObject, Prefix: p.Prefix}
 	for _, b := range s.buckets {
 		if b.name != p.Bucket {
 			continue
 		}
-		seen := b.storage.Sub(prefix)
-		if b.probe == b.storage.FS {
-			b.probe = seen
+		if storage.Bucket = b.storage.FS; b.probe == nil {
+			b.probe = &prefix
 		}
-		return driver.Storage{FS: seen}, nil
 	}
-	return driver.Storage{}, nil
+	return storage, nil
 }
 
 // tryBuckets asks something of each bucket and returns what went wrong, in
@@ -94,7 +99,11 @@ func (s *setup) tryBuckets(ctx context.Context) []error {
 }
 
 func (b *bucket) try(ctx context.Context) error {
-	err := b.probe.Check(ctx)
+	prefix := ""
+	if b.probe != nil {
+		prefix = *b.probe
+	}
+	err := b.storage.Check(ctx, prefix)
 	switch {
 	case err == nil:
 		return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,29 +39,22 @@ func store(t *testing.T) (url string, prefixes chan string) {
 	return server.URL, prefixes
 }
 
-func bucketAt(store, name string) config.Bucket {
-	return config.Bucket{
-		Name: name, URL: "s3://" + name + "?region=us-east-1&use_path_style=true&endpoint=" + store,
-		AccessKey: "access", SecretKey: "hidden",
-	}
-}
-
-// withBuckets has alice at home in the first, with the second mounted.
-func withBuckets(t *testing.T, buckets ...config.Bucket) *setup {
+// withBuckets has alice at home in the first, with the others mounted.
+func withBuckets(t *testing.T, store string, names ...string) *setup {
 	t.Helper()
-	s := &setup{config: config.Default()}
-	s.config.Buckets = buckets
-	s.config.Users = []config.User{{Name: "alice", Password: config.Secret(hashOf(t, "secret")), Place: config.DefaultPlace()}}
-	alice := &s.config.Users[0]
-	alice.Storage, alice.Bucket, alice.Prefix = "object", buckets[0].Name, "ftp/%u"
-	for _, b := range buckets[1:] {
-		mount := config.Mount{Path: "/" + b.Name, Place: config.DefaultPlace()}
-		mount.Storage, mount.Bucket, mount.Permissions = "object", b.Name, []string{"list", "read"}
-		alice.Mounts = append(alice.Mounts, mount)
+	text := "buckets:\n"
+	for _, name := range names {
+		text += fmt.Sprintf("  - {name: %s, url: \"s3://%s?region=us-east-1&use_path_style=true&endpoint=%s\", access_key: access, secret_key: hidden}\n", name, name, store)
 	}
-	if err := s.config.Validate(); err != nil {
+	text += fmt.Sprintf("users:\n  - name: alice\n    password: %q\n    storage: object\n    bucket: %s\n    prefix: ftp/%%u\n    mounts:\n", hashOf(t, "secret"), names[0])
+	for _, name := range names[1:] {
+		text += fmt.Sprintf("      - {path: /%s, storage: object, bucket: %s, permissions: [list, read]}\n", name, name)
+	}
+	cfg, err := config.Load(config.LoadOptions{File: writeFile(t, "portico.yaml", text)})
+	if err != nil {
 		t.Fatal(err)
 	}
+	s := &setup{config: cfg}
 	if err := s.openBuckets(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +69,7 @@ func withBuckets(t *testing.T, buckets ...config.Bucket) *setup {
 func TestBucketsAreChecked(t *testing.T) {
 	t.Parallel()
 	url, prefixes := store(t)
-	s := withBuckets(t, bucketAt(url, "good"), bucketAt(url, "denied"))
+	s := withBuckets(t, url, "good", "denied")
 	users, err := s.driverUsers("users", s.config.Users)
 	if err != nil {
 		t.Fatal(err)
@@ -83,12 +77,12 @@ func TestBucketsAreChecked(t *testing.T) {
 	if got := users[0].Mounts[0].Permissions; got != driver.ReadOnly {
 		t.Errorf("the mount has permissions %v, want those of the configuration", got)
 	}
-	if _, err := driver.NewUsers(users, driver.UsersOptions{}); err != nil {
+	if _, err := driver.NewUsers(users, driver.UsersOptions{Defaults: accountDefaults()}); err != nil {
 		t.Error(err)
 	}
 	r := &report{}
 	s.checkBuckets(t.Context(), r)
-	if got := <-prefixes; got != "ftp/alice/" {
+	if got := <-prefixes; got != "ftp/alice" {
 		t.Errorf("the bucket was asked for %q, want what its first user may see", got)
 	}
 	if len(r.Checks) != 2 || !r.Checks[0].OK || r.Checks[0].Check != "bucket good" || r.Checks[1].OK {
@@ -109,7 +103,7 @@ func TestBucketsAreChecked(t *testing.T) {
 func TestSilentBucketsDoNotHoldUpTheCheck(t *testing.T) {
 	t.Parallel()
 	url, _ := store(t)
-	s := withBuckets(t, bucketAt(url, "silent"))
+	s := withBuckets(t, url, "silent")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.tryBuckets(ctx)[0]; err == nil || !strings.Contains(err.Error(), "no answer within") {

@@ -63,6 +63,9 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	bucketsErr := s.openBuckets(ctx)
 	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
+	if usersErr == nil {
+		usersErr = s.tryUsers()
+	}
 	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {

@@ -28,8 +28,8 @@ func TestSubSharesTheBucket(t *testing.T) {
 	if _, err := alice.Stat("/../bob/file"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a path that leads out: %v, want os.ErrNotExist", err)
 	}
-	must(t, all.Sub("").Check(t.Context()))
-	must(t, all.Sub("users/nobody").Check(t.Context()))
+	must(t, all.Check(t.Context(), ""))
+	must(t, all.Check(t.Context(), "users/nobody"))
 }
 
 func TestCheckFindsBucketsThatAreGone(t *testing.T) {
@@ -38,9 +38,9 @@ func TestCheckFindsBucketsThatAreGone(t *testing.T) {
 	bucket, err := fileblob.OpenBucket(dir, nil)
 	must(t, err)
 	fs := object.New(bucket, object.Options{})
-	must(t, fs.Check(t.Context()))
+	must(t, fs.Check(t.Context(), ""))
 	must(t, bucket.Close())
-	if fs.Check(t.Context()) == nil {
+	if fs.Check(t.Context(), "") == nil {
 		t.Error("a closed bucket passes")
 	}
 }

@@ -50,7 +50,7 @@ func TestKeysOfS3(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			said := ""
-			if err := openOn(t, test.address, test.opts).Check(t.Context()); err != nil {
+			if err := openOn(t, test.address, test.opts).Check(t.Context(), ""); err != nil {
 				said = err.Error()
 			}
 			if (said == "") != (test.says == "") || !strings.Contains(said, test.says) || strings.Contains(said, "hidden") {
@@ -103,7 +103,7 @@ func TestKeysOfAzure(t *testing.T) {
 	t.Cleanup(store.Close)
 	storage := openOn(t, "azblob://box?protocol=http&domain="+strings.TrimPrefix(store.URL, "http://"),
 		cloud.Options{AccessKey: "account", SecretKey: base64.StdEncoding.EncodeToString([]byte("hidden"))})
-	if err := storage.Check(t.Context()); err == nil {
+	if err := storage.Check(t.Context(), ""); err == nil {
 		t.Error("the container was reached, which refuses everybody")
 	}
 	if got, want := <-signed, "/account/box SharedKey account:"; !strings.HasPrefix(got, want) {
@@ -120,7 +120,7 @@ func TestKeysOfGoogle(t *testing.T) {
 	}))
 	t.Cleanup(tokens.Close)
 	storage := openOn(t, "gs://b", cloud.Options{CredentialsFile: writeFile(t, serviceAccount(t, tokens.URL))})
-	if err := storage.Check(t.Context()); err == nil {
+	if err := storage.Check(t.Context(), ""); err == nil {
 		t.Error("the bucket was reached without a token")
 	}
 	if got := <-asked; !strings.Contains(got, "jwt-bearer") {
