@@ -35,6 +35,8 @@ type Config struct {
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
+	// Hooks are told of what clients have done.
+	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds sessions and waiting times.
 	Limits Limits `mapstructure:"limits"`
 	// Sandbox confines the process: "auto" where the system can, "off" never.

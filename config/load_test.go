@@ -108,6 +108,17 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 				{Name: "other", URL: "gs://other-bucket", CredentialsFile: Path(filepath.Join(home, "google.json"))},
 			}
 		},
+		"events.yaml": func(c *Config) {
+			c.Hooks = []Hook{
+				{Events: []string{"upload", "upload_interrupted"}, Command: []string{"/usr/local/bin/arrived", "--verbose", "a, b", ""}, Timeout: 5 * time.Minute, Concurrency: 1, Queue: 10},
+				DefaultHook(),
+				DefaultHook(),
+			}
+			c.Hooks[1].Events, c.Hooks[1].Command = []string{"delete", "rename"}, []string{"logger"}
+			c.Hooks[2].Events, c.Hooks[2].URL = []string{"login"}, "https://user:pass@hooks.example.org/a/b?token=c"
+			c.Hooks[2].SecretFile, c.Hooks[2].Spool = Path(filepath.Join(home, "secrets", "hook")), Path(filepath.Join(home, "spool", "logins"))
+			c.Hooks[2].GiveUpAfter = 72 * time.Hour
+		},
 		"accounts.yaml": func(c *Config) {
 			c.Groups = []Group{
 				{Name: "staff", Account: Account{

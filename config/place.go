@@ -75,6 +75,8 @@ func newItem(t reflect.Type) reflect.Value {
 		item.Place = DefaultPlace()
 	case *Mount:
 		item.Place = DefaultPlace()
+	case *Hook:
+		*item = DefaultHook()
 	}
 	return item
 }

@@ -22,6 +22,7 @@ func (c *Config) Validate() error {
 	v.checkUnique("auth.order", v.Auth.Order)
 	v.checkHosts()
 	v.checkBuckets()
+	v.checkHooks()
 	v.checkLimits()
 	v.checkRest()
 	return errors.Join(v.found...)

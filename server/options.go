@@ -61,8 +61,10 @@ type Options struct {
 	Hosts []VirtualHost
 
 	// OnEvent is told of logins, of files that came and went, and of what was
-	// changed, after the client has been told, by the goroutine that did it. It
-	// must return soon and may be called concurrently. Nil: nobody is told.
+	// changed, just before the client is told, by the goroutine that did it: the
+	// client waits for it. So what it has put into safety when it returns is
+	// safe before the client relies on it. It may be called concurrently. Nil:
+	// nobody is told.
 	OnEvent func(Event)
 
 	// OnSecurity is told of what matters to whoever guards the server: logins

@@ -113,9 +113,9 @@ func (t *transfer) reply(r reply) {
 	t.end()
 	cause := r.text
 	r = t.verdict(r)
+	t.emit(r.code)
 	t.session.control.reply(r.code, r.text)
 	t.log(r, cause)
-	t.emit(r.code)
 	t.finish(r.code)
 }
 

@@ -45,7 +45,7 @@ func (p *program) prepare(ctx context.Context, f *serveFlags) (*setup, error) {
 	}
 	faults = append(faults, s.openBuckets(ctx), s.addUsers(f))
 	s.tls, err = loadTLS(s.config)
-	faults = append(faults, err, s.addHostTLS())
+	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
 	if err := errors.Join(faults...); err != nil {
 		return nil, errors.Join(err, s.closeBuckets())
 	}
