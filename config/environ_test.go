@@ -65,6 +65,10 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				Users: []User{{Name: "bob", Password: "x", Account: Account{Home: "/b", Place: DefaultPlace()}}},
 			}},
 		},
+		"buckets": {
+			`[{name: b, url: "s3://b?region=us-east-1", access_key: a, secret_key: s, credentials_file: f, part_size: 5MiB}]`,
+			[]Bucket{{Name: "b", URL: "s3://b?region=us-east-1", AccessKey: "a", SecretKey: "s", CredentialsFile: "f", PartSize: 5 << 20}},
+		},
 		"hooks": {
 			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
 			[]Hook{

@@ -109,9 +109,14 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 					},
 				},
 				{Name: "bob", Password: "x", Account: Account{Home: "/srv/bob", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000}}},
+				{Name: "dave", Password: "x", Account: Account{Place: inBucket("archive", "%u/"), placed: true, Mounts: []Mount{{Path: "/pub", Place: inBucket("other", "", "list", "read")}}}},
 				{Name: "carol", Password: "x", Account: Account{Place: DefaultPlace(), placed: true}},
 			}
-			c.Users[2].Storage, c.Users[2].KeepPartials = "memory", 0
+			c.Users[3].Storage, c.Users[3].KeepPartials = "memory", 0
+			c.Buckets = []Bucket{
+				{Name: "archive", URL: "s3://my-bucket?region=eu-central-1", AccessKey: "AKIA", SecretKey: "not to be shown", PartSize: 16 << 20},
+				{Name: "other", URL: "gs://other-bucket", CredentialsFile: Path(filepath.Join(home, "google.json"))},
+			}
 		},
 		"events.yaml": func(c *Config) {
 			c.Hooks = []Hook{
@@ -331,5 +336,12 @@ func otherThan(t *testing.T, file string, files []string) string {
 func permitted(permissions ...string) Place {
 	p := DefaultPlace()
 	p.Permissions = permissions
+	return p
+}
+
+// inBucket is a place in a bucket.
+func inBucket(name, prefix string, permissions ...string) Place {
+	p := permitted(permissions...)
+	p.Storage, p.Bucket, p.Prefix = "object", name, prefix
 	return p
 }
