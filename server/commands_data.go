@@ -46,7 +46,7 @@ func (s *session) cmdPASV(command) string {
 
 func (s *session) advertisedAddr() (netip.Addr, error) {
 	addr := s.local.Addr()
-	if a := s.opts.Advertise; a != nil {
+	if a := s.server.current().Advertise; a != nil { // an old address helps no session
 		var err error
 		if addr, err = a.Addr(s.client.Addr(), s.local.Addr()); err != nil {
 			return netip.Addr{}, err

@@ -8,8 +8,7 @@ import (
 )
 
 // settings are options in force, with what they come to. They never change: a
-// session has those with which it began to its end, but for Auth, and Reload
-// puts others into force for the next ones.
+// session has those with which it began to its end, and Reload puts others into force for the next ones.
 type settings struct {
 	Options
 	dialer      *activeDialer
@@ -64,8 +63,8 @@ func atLeastTLS12(config *tls.Config) *tls.Config {
 // Reload puts new options into force, and disconnects nobody. New listeners are
 // bound first; on an error nothing has changed. Listeners that are not named any
 // more are closed, and their sessions go on. Sessions keep the options with which
-// they began, but that a login asks the new Auth, and new certificates and
-// bandwidth in all count at once.
+// they began, but that a login asks the new Auth, and the new certificates,
+// advertised addresses and bandwidth in all count at once.
 //
 // Options.Ports may be another allocator; the old one must stay open until the
 // sessions that use it have ended. Options.Logger stays that of New. What the old
