@@ -123,7 +123,7 @@ func (s *session) security(e SecurityEvent) {
 		return
 	}
 	e.Time, e.SessionID = time.Now(), s.id
-	e.Client, e.Proxy, e.Listener = eventClient(s.client, s.spec), s.proxy, s.local
+	e.Client, e.Proxy, e.Listener = s.eventClient(), s.proxy, s.local
 	if state := s.control.tlsState(); state != nil {
 		e.TLS = strings.TrimPrefix(tls.VersionName(state.Version), "TLS ")
 	}
