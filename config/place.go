@@ -65,6 +65,8 @@ func newItem(t reflect.Type) reflect.Value {
 	switch item := item.Addr().Interface().(type) {
 	case *User:
 		item.Place = DefaultPlace()
+	case *Group:
+		item.Place = DefaultPlace()
 	case *Mount:
 		item.Place = DefaultPlace()
 	}

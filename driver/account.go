@@ -41,4 +41,22 @@ type Account struct {
 	// RefusedCommands are the verbs, in upper case, that this user may not
 	// use. Nil: none.
 	RefusedCommands []string
+	// Contact is what an anonymous client has given as its e-mail address
+	// (RFC 1635). It is for logs, and may be anything.
+	Contact string
+	// Limits bounds what the account may use.
+	Limits Limits
+}
+
+// Limits bounds what one account may use at one time. A field of 0 is no limit
+// of the account's own.
+type Limits struct {
+	// Sessions is the largest number of sessions.
+	Sessions int
+	// Transfers is the largest number of transfers, over all sessions of the
+	// account.
+	Transfers int
+	// UploadRate and DownloadRate are in bytes per second, over all sessions of
+	// the account.
+	UploadRate, DownloadRate int64
 }

@@ -75,7 +75,7 @@ func (s *session) logIn(account *driver.Account, user, method string) string {
 	s.account = account
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
 	s.log = s.baseLog.With(zap.String("user", account.Name))
-	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()))
+	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), zap.String("contact", account.Contact))
 	s.security(SecurityEvent{Kind: SecurityLoginOK, Method: method})
 	s.emit(Event{Kind: EventLogin})
 	return "PASS *"

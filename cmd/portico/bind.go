@@ -35,7 +35,7 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	if service.accounts, err = s.openAccounts(); err != nil {
 		return nil, err
 	}
-	users, err := service.accounts.add("", s.users, s.config.Users)
+	users, err := s.openUsers(service.accounts, log)
 	faults = append(faults, err)
 	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
 	options.Listen = s.sockets.listen

@@ -61,6 +61,9 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	s := &setup{config: cfg}
 	usersErr := s.addUsers(f)
+	if usersErr == nil {
+		usersErr = s.tryUsers()
+	}
 	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
 	r.addUnsafeLinks(s.unsafeLinks())
 	s.tls, err = loadTLS(cfg)
