@@ -103,6 +103,14 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			}
 			c.Users[2].Storage, c.Users[2].KeepPartials = "memory", 0
 		},
+		"defence.yaml": func(c *Config) {
+			c.Defence.Threshold, c.Defence.Weights.WrongPeer = 40, 0
+			c.Defence.Allow = []netip.Prefix{}
+			c.Defence.Deny = []netip.Prefix{prefix("203.0.113.0/24"), prefix("2001:db8::/32")}
+			c.Defence.DenyFile = Path(filepath.Join(home, "deny"))
+			c.Defence.BanFile = "/var/lib/portico/bans.json"
+			c.Log.Audit = Path(filepath.Join(home, "audit.log"))
+		},
 		"accounts.yaml": func(c *Config) {
 			c.Groups = []Group{
 				{Name: "staff", Account: Account{

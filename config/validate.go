@@ -22,6 +22,7 @@ func (c *Config) Validate() error {
 	v.checkUnique("auth.order", v.Auth.Order)
 	v.checkHosts()
 	v.checkLimits()
+	v.checkDefence()
 	v.checkRest()
 	return errors.Join(v.found...)
 }

@@ -74,6 +74,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.configCommand(),
 		p.passwdCommand(),
 		p.quotaCommand(),
+		p.banCommand(),
 		p.versionCommand(),
 	)
 	return root

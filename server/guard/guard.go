@@ -66,7 +66,7 @@ func (g *Guard) Admit(client netip.Addr) (reason string, ok bool) {
 // Observe scores what a client did, and bans it when that was too much. It is
 // made for server.Options.OnSecurity.
 func (g *Guard) Observe(e server.SecurityEvent) {
-	if !e.Client.IsValid() {
+	if g.opts.Off || !e.Client.IsValid() {
 		return
 	}
 	network := NetworkOf(e.Client.Addr())

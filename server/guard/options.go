@@ -13,6 +13,9 @@ import (
 // Options configures a Guard. The zero value is mild, and remembers nothing
 // across restarts.
 type Options struct {
+	// Off bans nobody for what they do: lists, and the operator's bans, hold
+	// nevertheless.
+	Off bool
 	// Weights are what offences add to a score. Zero: DefaultWeights.
 	Weights Weights
 	// Threshold is the score from which on an address is banned. Zero: 20.

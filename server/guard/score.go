@@ -46,7 +46,9 @@ func (s *scores) add(addr netip.Addr, weight int, now time.Time) (strikes int, o
 	entry, known := s.entries[addr]
 	entry = s.fade(entry, s.since(now))
 	entry.points += float32(weight)
-	if over = entry.points >= s.threshold; over {
+	// Rounded, because of three offences of 2 points a little has faded already
+	// when the third comes.
+	if over = entry.points >= s.threshold-0.5; over {
 		entry.points, entry.forgiven = 0, 0
 		entry.strikes++
 	}
