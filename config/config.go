@@ -29,9 +29,14 @@ type Config struct {
 	// Hosts are virtual hosts (RFC 7151): servers of their own behind the same
 	// addresses. Their names are unique.
 	Hosts []Host `mapstructure:"hosts"`
+	// Buckets are those of object stores that homes and mounts can be in. Their
+	// names are unique.
+	Buckets []Bucket `mapstructure:"buckets"`
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
+	// Hooks are told of what clients have done.
+	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds sessions and waiting times.
 	Limits Limits `mapstructure:"limits"`
 	// Defence settles who may connect, and who no longer may after an attack.

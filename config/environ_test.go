@@ -65,6 +65,17 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				Users: []User{{Name: "bob", Password: "x", Account: Account{Home: "/b", Place: DefaultPlace()}}},
 			}},
 		},
+		"buckets": {
+			`[{name: b, url: "s3://b?region=us-east-1", access_key: a, secret_key: s, credentials_file: f, part_size: 5MiB}]`,
+			[]Bucket{{Name: "b", URL: "s3://b?region=us-east-1", AccessKey: "a", SecretKey: "s", CredentialsFile: "f", PartSize: 5 << 20}},
+		},
+		"hooks": {
+			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
+			[]Hook{
+				{Events: []string{"upload"}, URL: "https://h/", Secret: "s", Spool: "/s", Timeout: 30 * time.Second, Concurrency: 4, Queue: 10_000},
+				{Events: []string{"login"}, Command: []string{"/run", "a,b"}, Timeout: time.Second, Concurrency: 2, Queue: 3},
+			},
+		},
 		"quota_file":                     {"q.db", Path("q.db")},
 		"limits.sessions":                {"1", 1},
 		"limits.sessions_per_ip":         {"2", 2},
@@ -88,12 +99,12 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"defence.allow_file":             {"allow", Path("allow")},
 		"defence.deny_file":              {"deny", Path("deny")},
 		"defence.only_file":              {"only", Path("only")},
+		"log.audit":                      {"audit.log", Path("audit.log")},
 		"sandbox":                        {"off", "off"},
 		"admin.address":                  {":9090", ":9090"},
 		"log.level":                      {"debug", "debug"},
 		"log.format":                     {"json", "json"},
 		"log.commands":                   {"commands.log", Path("commands.log")},
-		"log.audit":                      {"audit.log", Path("audit.log")},
 		"banner":                         {"[not] a list, here", "[not] a list, here"},
 		"shutdown_timeout":               {"1m", time.Minute},
 	}

@@ -99,9 +99,25 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 					},
 				},
 				{Name: "bob", Password: "x", Account: Account{Home: "/srv/bob", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000}}},
+				{Name: "dave", Password: "x", Account: Account{Place: inBucket("archive", "%u/"), placed: true, Mounts: []Mount{{Path: "/pub", Place: inBucket("other", "", "list", "read")}}}},
 				{Name: "carol", Password: "x", Account: Account{Place: DefaultPlace(), placed: true}},
 			}
-			c.Users[2].Storage, c.Users[2].KeepPartials = "memory", 0
+			c.Users[3].Storage, c.Users[3].KeepPartials = "memory", 0
+			c.Buckets = []Bucket{
+				{Name: "archive", URL: "s3://my-bucket?region=eu-central-1", AccessKey: "AKIA", SecretKey: "not to be shown", PartSize: 16 << 20},
+				{Name: "other", URL: "gs://other-bucket", CredentialsFile: Path(filepath.Join(home, "google.json"))},
+			}
+		},
+		"events.yaml": func(c *Config) {
+			c.Hooks = []Hook{
+				{Events: []string{"upload", "upload_interrupted"}, Command: []string{"/usr/local/bin/arrived", "--verbose", "a, b", ""}, Timeout: 5 * time.Minute, Concurrency: 1, Queue: 10},
+				DefaultHook(),
+				DefaultHook(),
+			}
+			c.Hooks[1].Events, c.Hooks[1].Command = []string{"delete", "rename"}, []string{"logger"}
+			c.Hooks[2].Events, c.Hooks[2].URL = []string{"login"}, "https://user:pass@hooks.example.org/a/b?token=c"
+			c.Hooks[2].SecretFile, c.Hooks[2].Spool = Path(filepath.Join(home, "secrets", "hook")), Path(filepath.Join(home, "spool", "logins"))
+			c.Hooks[2].GiveUpAfter = 72 * time.Hour
 		},
 		"defence.yaml": func(c *Config) {
 			c.Defence.Threshold, c.Defence.Weights.WrongPeer = 40, 0
@@ -318,5 +334,12 @@ func otherThan(t *testing.T, file string, files []string) string {
 func permitted(permissions ...string) Place {
 	p := DefaultPlace()
 	p.Permissions = permissions
+	return p
+}
+
+// inBucket is a place in a bucket.
+func inBucket(name, prefix string, permissions ...string) Place {
+	p := permitted(permissions...)
+	p.Storage, p.Bucket, p.Prefix = "object", name, prefix
 	return p
 }

@@ -68,6 +68,11 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"tls: {client_certificates: maybe}":    "is none of",
 		"users: [{mounts: [{dir: /a}]}]":       "path is missing",
 		"users: [{umask: '8'}]":                "does not match",
+		"hooks: [{command: [a]}]":              "events is missing",
+		"hooks: [{events: [uplod]}]":           "is none of",
+		"hooks: [{events: []}]":                "fewer items",
+		"hooks: [{url: ftp://host}]":           "does not match",
+		"hooks: [{queue: 0}]":                  "is too small",
 		"users: [{quota: {bytes: 1MB}}]":       "matches 0 of the alternatives",
 	} {
 		if got := fmt.Sprint(readSchema(t).check(asJSON(t, text))); !strings.Contains(got, want) {

@@ -21,6 +21,8 @@ func (c *Config) Validate() error {
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
 	v.checkUnique("auth.order", v.Auth.Order)
 	v.checkHosts()
+	v.checkBuckets()
+	v.checkHooks()
 	v.checkLimits()
 	v.checkDefence()
 	v.checkRest()

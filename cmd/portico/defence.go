@@ -46,7 +46,6 @@ func (s *setup) openDefence(log *zap.Logger) (*defence, error) {
 	var ctx context.Context
 	ctx, d.stop = context.WithCancel(context.Background())
 	go d.run(ctx)
-	s.recordStart(d)
 	return d, nil
 }
 
