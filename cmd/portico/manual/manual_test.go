@@ -93,8 +93,8 @@ func TestMarkdownTakesTextsAsTheyAre(t *testing.T) {
 func TestRoffTakesTextsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	page := &roff{}
-	page.text(".hidden\nline-2\n\n'x \\n `code`\n  .literal\n\there\nodd ` quote\n")
-	want := ".PP\n\\&.hidden line\\-2\n.PP\n\\(aqx \\en \\fBcode\\fR\n.PP\n.nf\n  .literal\n\there\n.fi\n.PP\nodd \\(ga quote\n"
+	page.text(".hidden\nline-2\n\n'x \\n `code`\n  .literal\n\there\nodd ` quote …\n")
+	want := ".PP\n\\&.hidden line\\-2\n.PP\n\\(aqx \\en \\fBcode\\fR\n.PP\n.nf\n  .literal\n\there\n.fi\n.PP\nodd \\(ga quote \\[u2026]\n"
 	if got := page.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

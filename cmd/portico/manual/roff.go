@@ -82,6 +82,7 @@ func escapeLine(text string) string {
 // between back-quotes, which come in pairs.
 func escape(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "~", `\(ti`, "^", `\(ha`, "'", `\(aq`).Replace(text)
+	text = asciiOnly(text)
 	parts := strings.Split(text, "`")
 	if len(parts)%2 == 0 {
 		return strings.ReplaceAll(text, "`", `\(ga`)
@@ -90,4 +91,17 @@ func escape(text string) string {
 		parts[i] = `\fB` + parts[i] + `\fR`
 	}
 	return strings.Join(parts, "")
+}
+
+// asciiOnly names all other characters: troff takes bytes for Latin-1.
+func asciiOnly(text string) string {
+	var ascii strings.Builder
+	for _, c := range text {
+		if c < 0x80 {
+			ascii.WriteRune(c)
+		} else {
+			fmt.Fprintf(&ascii, `\[u%04X]`, c)
+		}
+	}
+	return ascii.String()
 }
