@@ -8,7 +8,8 @@ import (
 )
 
 // settings are options in force, with what they come to. They never change: a
-// session has those with which it began to its end, and Reload puts others into force for the next ones.
+// session has those with which it began to its end, and Reload puts others into
+// force for the next ones.
 type settings struct {
 	Options
 	dialer      *activeDialer
