@@ -127,13 +127,13 @@ type server struct {
 // startPortico starts portico with a range of usual size.
 func (l *lab) startPortico() (*server, error) { return l.startWithPorts(100) }
 
-// startWithPorts starts portico with so many passive ports and waits for its
-// greeting.
+// startWithPorts starts portico with so many passive ports.
 func (l *lab) startWithPorts(passivePorts int) (*server, error) {
 	return l.startWith(passivePorts, nil)
 }
 
-// startWith is startWithPorts with other settings besides, or instead.
+// startWith does the same with other settings besides, or instead, and waits
+// for the greeting.
 func (l *lab) startWith(passivePorts int, settings map[string]any) (*server, error) {
 	control, err := freePorts(1 + passivePorts)
 	if err != nil {

@@ -35,9 +35,9 @@ type Config struct {
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
-	// Hooks are told of what clients have done.
+	// Hooks tell programs and web servers of what clients have done.
 	Hooks []Hook `mapstructure:"hooks"`
-	// Limits bounds sessions and waiting times.
+	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
 	// Sandbox confines the process: "auto" where the system can, "off" never.
 	// "required" is refused, because this version has no sandbox.
@@ -82,7 +82,7 @@ type Passive struct {
 	// matches wins. Empty: the control connection's local address.
 	PublicAddress AddressRules `mapstructure:"public_address"`
 	// Sharing says whether clients may share a port while no connection could
-	// belong to two of them.
+	// belong to two of them: "auto" if so, "exclusive" never.
 	Sharing portalloc.Sharing `mapstructure:"sharing"`
 	// Peer says from where a data connection may come: "exact", "any", or the
 	// networks inside which its address may differ from the client's.
@@ -100,7 +100,9 @@ type Passive struct {
 type Active struct {
 	// Enabled allows PORT and EPRT.
 	Enabled bool `mapstructure:"enabled"`
-	// SourcePort is the local port of active data connections.
+	// SourcePort is the local port of active data connections: "auto" (20 where
+	// this process may bind it, else any), "ephemeral", or a number, which must
+	// then work.
 	SourcePort SourcePort `mapstructure:"source_port"`
 	// ForeignAddress allows PORT and EPRT to name another host than the
 	// client's (server-to-server transfers), and the bounce attack with them.
@@ -157,23 +159,6 @@ type Host struct {
 	// Users are the accounts that this host alone has, and its only ones.
 	// Empty: the server's.
 	Users []User `mapstructure:"users"`
-}
-
-// Limits bounds sessions and waiting times. Zero: no limit.
-type Limits struct {
-	// Sessions is the largest number of sessions at one time.
-	Sessions int `mapstructure:"sessions"`
-	// SessionsPerIP is the same for one client address.
-	SessionsPerIP int `mapstructure:"sessions_per_ip"`
-	// SessionsPerUser is the same for one user.
-	SessionsPerUser int `mapstructure:"sessions_per_user"`
-	// LoginTimeout is how long a client may take to log in.
-	LoginTimeout time.Duration `mapstructure:"login_timeout"`
-	// IdleTimeout is how long a session may send no command while no transfer
-	// runs.
-	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
-	// StallTimeout is how long a transfer may move no byte.
-	StallTimeout time.Duration `mapstructure:"stall_timeout"`
 }
 
 // Admin settles the admin interface.

@@ -59,6 +59,16 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Limits.IdleTimeout = 0
 			c.Users = []User{{Name: "123", Password: "x", Account: Account{Home: Path(filepath.Join(home, "files")), Place: DefaultPlace()}}}
 		},
+		"limits.yaml": func(c *Config) {
+			c.Limits = Limits{
+				Sessions: 500, SessionsPerIP: 10, SessionsPerUser: 4,
+				LoginsPerMinute: 600, LoginsPerMinutePerIP: 20,
+				TransfersPerSession: 1000, TransfersPerUser: 3, PassiveLeasesPerIP: 20, CommandsPerSecond: 30,
+				UploadRate: 100 << 20, DownloadRate: 1 << 30, UploadRatePerUser: 20 << 20, DownloadRatePerUser: 50 << 20,
+				UploadRatePerSession: 10 << 20, DownloadRatePerSession: 1_000_000,
+				LoginTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, StallTimeout: 2 * time.Minute,
+			}
+		},
 		"hosts.yaml": func(c *Config) {
 			c.TLS.Certificate = Path(filepath.Join(home, "cert.pem"))
 			c.TLS.Key = Path(filepath.Join(home, "key.pem"))
