@@ -73,7 +73,9 @@ func (p *program) rootCommand() *cobra.Command {
 		p.doctorCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
+		p.userCommand(),
 		p.quotaCommand(),
+		p.banCommand(),
 		p.versionCommand(),
 	)
 	return root
