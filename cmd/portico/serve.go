@@ -35,10 +35,11 @@ SIGINT let running transfers end; a second one ends the server at once.`,
 }
 
 func (p *program) serve(ctx context.Context, f *serveFlags) error {
-	s, err := p.prepare(f)
+	s, err := p.prepare(ctx, f)
 	if err != nil {
 		return err
 	}
+	defer s.closeBuckets()
 	log, err := newLogger(s.config.Log, p.stderr)
 	if err != nil {
 		return err
@@ -59,6 +60,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	service.logStart(log, s)
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
+	defer s.watchBuckets(ctx, log)()
 	return service.run(ctx, s.config.ShutdownTimeout, log)
 }
 
