@@ -133,45 +133,57 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// OptionError says what is wrong with one of the Options. New joins them.
+type OptionError struct {
+	// Option is the name of the field.
+	Option string
+	// Problem says what is wrong and what to do.
+	Problem string
+}
+
+// Error returns "ldapusers: Options.Base: problem".
+func (e *OptionError) Error() string { return "ldapusers: Options." + e.Option + ": " + e.Problem }
+
 // validate finds all that is wrong.
 func (o Options) validate() error {
 	var faults []error
-	add := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("ldapusers: Options."+format, args...))
+	add := func(option, format string, args ...any) {
+		faults = append(faults, &OptionError{option, fmt.Sprintf(format, args...)})
 	}
 	if len(o.Servers) == 0 {
-		add("Servers is empty: name a server, such as ldaps://ldap.example.org")
+		add("Servers", "is empty: name a server, such as ldaps://ldap.example.org")
 	}
 	if (o.UserDN == "") == (o.Base == "") {
-		add("UserDN or Base has to be set, and one of them alone")
+		add("UserDN", "either this or Base has to be set, and one of them alone")
 	}
 	if o.UserDN != "" && o.BindDN != "" {
-		add("BindDN is for searching below Base, which UserDN does without: remove one of them")
+		add("BindDN", "is for searching below Base, which UserDN does without: remove one of them")
 	}
 	if (o.BindDN == "") != (o.BindPassword == "") {
-		add("BindDN and BindPassword go together: set both or neither")
+		add("BindPassword", "goes together with BindDN: set both or neither")
 	}
 	if o.GroupFilter != "" && o.GroupBase == "" {
-		add("GroupFilter needs GroupBase: name the entry below which groups are")
+		add("GroupFilter", "needs GroupBase: name the entry below which groups are")
 	}
-	for _, name := range []struct{ field, dn string }{{"UserDN", o.userDN("name")}, {"BindDN", o.BindDN}, {"Base", o.Base}, {"GroupBase", o.GroupBase}} {
-		if _, err := ldap.ParseDN(name.dn); err != nil {
-			add("%s %q is not the name of an entry: write it as uid=alice,dc=example,dc=org", name.field, name.dn)
+	for _, name := range []struct{ option, dn, filled string }{
+		{"UserDN", o.UserDN, o.userDN("name")}, {"BindDN", o.BindDN, o.BindDN}, {"Base", o.Base, o.Base}, {"GroupBase", o.GroupBase, o.GroupBase},
+	} {
+		if _, err := ldap.ParseDN(name.filled); err != nil {
+			add(name.option, "%q is not the name of an entry: write it as ou=people,dc=example,dc=org", name.dn)
 		}
 	}
-	for _, filter := range []struct{ field, text string }{{"Filter", o.filter("name")}, {"GroupFilter", o.groupFilter("name", "uid=name")}} {
-		if filter.text == "" {
-			continue
-		}
-		if _, err := ldap.CompileFilter(filter.text); err != nil {
-			add("%s %q is no filter: write it as (&(objectClass=person)(uid=%%u))", filter.field, filter.text)
+	for _, filter := range []struct{ option, text, filled string }{
+		{"Filter", o.Filter, o.filter("name")}, {"GroupFilter", o.GroupFilter, o.groupFilter("name", "uid=name")},
+	} {
+		if _, err := ldap.CompileFilter(filter.filled); err != nil && filter.text != "" {
+			add(filter.option, "%q is no filter, such as (&(objectClass=person)(uid=name)): %v", filter.text, err)
 		}
 	}
 	if o.UserDN != "" && o.userDN("a") == o.userDN("b") {
-		add("UserDN %q lacks %%u: without the name, all users would be the same entry", o.UserDN)
+		add("UserDN", "%q lacks %%u: without the name, all users would be the same entry", o.UserDN)
 	}
 	if o.Base != "" && o.filter("a") == o.filter("b") {
-		add("Filter %q lacks %%u: without the name, all users would be the same entry", o.Filter)
+		add("Filter", "%q lacks %%u: without the name, all users would be the same entry", o.Filter)
 	}
 	return errors.Join(faults...)
 }
@@ -192,7 +204,7 @@ func (o Options) parseServers() ([]server, error) {
 		target, err := url.Parse(text)
 		if err != nil || target.Hostname() == "" || strings.Trim(target.Path, "/") != "" || target.User != nil || target.RawQuery != "" ||
 			target.Scheme != "ldap" && target.Scheme != "ldaps" {
-			faults = append(faults, fmt.Errorf("ldapusers: Options.Servers[%d] is no address of a directory: write it as ldaps://host or ldap://host:port", i))
+			faults = append(faults, &OptionError{fmt.Sprintf("Servers[%d]", i), "is no address of a directory: write it as ldaps://host or ldap://host:port"})
 			continue
 		}
 		port := target.Port()

@@ -284,18 +284,18 @@ func TestNewNamesEveryFault(t *testing.T) {
 		adjust func(*ldapusers.Options)
 		says   string
 	}{
-		{"no server", func(o *ldapusers.Options) { o.Servers = nil }, "Servers is empty"},
+		{"no server", func(o *ldapusers.Options) { o.Servers = nil }, "Servers: is empty"},
 		{"a web server", func(o *ldapusers.Options) { o.Servers = []string{"https://host"} }, "Servers[0]"},
 		{"no host", func(o *ldapusers.Options) { o.Servers = []string{"ldap://ok", "ldap:///"} }, "Servers[1]"},
 		{"a path", func(o *ldapusers.Options) { o.Servers = []string{"ldap://host/dc=x"} }, "Servers[0]"},
-		{"neither", func(o *ldapusers.Options) { o.Base = "" }, "UserDN or Base"},
-		{"both", func(o *ldapusers.Options) { o.UserDN = "uid=%u" }, "UserDN or Base"},
+		{"neither", func(o *ldapusers.Options) { o.Base = "" }, "either this or Base"},
+		{"both", func(o *ldapusers.Options) { o.UserDN = "uid=%u" }, "either this or Base"},
 		{"the same entry for all", func(o *ldapusers.Options) { o.Base, o.UserDN = "", "uid=alice" }, "lacks %u"},
 		{"no entry", func(o *ldapusers.Options) { o.Base, o.UserDN = "", "%u" }, "UserDN"},
 		{"a searcher without a search", func(o *ldapusers.Options) {
 			o.Base, o.UserDN, o.BindDN, o.BindPassword = "", "uid=%u", "cn=a", "b"
-		}, "BindDN is for searching"},
-		{"a searcher without a password", func(o *ldapusers.Options) { o.BindDN = "cn=a" }, "go together"},
+		}, "BindDN: is for searching"},
+		{"a searcher without a password", func(o *ldapusers.Options) { o.BindDN = "cn=a" }, "goes together"},
 		{"the same user for all", func(o *ldapusers.Options) { o.Filter = "(uid=alice)" }, "lacks %u"},
 		{"no filter", func(o *ldapusers.Options) { o.Filter = "(uid=%u" }, "Filter"},
 		{"no group filter", func(o *ldapusers.Options) { o.GroupBase, o.GroupFilter = people, "member=%d)(" }, "GroupFilter"},
