@@ -35,7 +35,7 @@ type Config struct {
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
-	// Hooks are told of what clients have done.
+	// Hooks tell programs and web servers of what clients have done.
 	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
@@ -82,7 +82,7 @@ type Passive struct {
 	// matches wins. Empty: the control connection's local address.
 	PublicAddress AddressRules `mapstructure:"public_address"`
 	// Sharing says whether clients may share a port while no connection could
-	// belong to two of them.
+	// belong to two of them: "auto" if so, "exclusive" never.
 	Sharing portalloc.Sharing `mapstructure:"sharing"`
 	// Peer says from where a data connection may come: "exact", "any", or the
 	// networks inside which its address may differ from the client's.
@@ -100,7 +100,9 @@ type Passive struct {
 type Active struct {
 	// Enabled allows PORT and EPRT.
 	Enabled bool `mapstructure:"enabled"`
-	// SourcePort is the local port of active data connections.
+	// SourcePort is the local port of active data connections: "auto" (20 where
+	// this process may bind it, else any), "ephemeral", or a number, which must
+	// then work.
 	SourcePort SourcePort `mapstructure:"source_port"`
 	// ForeignAddress allows PORT and EPRT to name another host than the
 	// client's (server-to-server transfers), and the bounce attack with them.
