@@ -39,6 +39,8 @@ type Config struct {
 	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
+	// Defence settles who may connect, and who no longer may after an attack.
+	Defence Defence `mapstructure:"defence"`
 	// Sandbox confines the process: "auto" where the system can, "off" never.
 	// "required" is refused, because this version has no sandbox.
 	Sandbox string `mapstructure:"sandbox" oneof:"auto required off"`
@@ -176,4 +178,7 @@ type Log struct {
 	// Commands is a file for a log of all commands, a line of JSON for each.
 	// Empty: they are in the ordinary log, at the level debug.
 	Commands Path `mapstructure:"commands"`
+	// Audit is a file for security events, a line of JSON for each. Empty: they
+	// are in the ordinary log alone, in other words.
+	Audit Path `mapstructure:"audit"`
 }
