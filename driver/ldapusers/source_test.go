@@ -316,3 +316,17 @@ func TestNewNamesEveryFault(t *testing.T) {
 		})
 	}
 }
+
+func TestServersInClear(t *testing.T) {
+	t.Parallel()
+	opts := ldapusers.Options{Base: people, Servers: []string{
+		"ldap://localhost", "ldap://127.0.0.2:3890", "ldap://[::1]", "ldaps://far.example.org", "ldap://far.example.org", "ldap://192.0.2.1:3890",
+	}}
+	if got := strings.Join(open(t, opts).InClear(), " "); got != "ldap://far.example.org ldap://192.0.2.1:3890" {
+		t.Errorf("got %s, want those that are far away and not ldaps", got)
+	}
+	opts.StartTLS = true
+	if got := open(t, opts).InClear(); len(got) != 0 {
+		t.Errorf("with StartTLS: %v", got)
+	}
+}
