@@ -78,6 +78,10 @@ type UsersOptions struct {
 	// Hashings is the largest number of password hashes computed at one time.
 	// Zero or less: the number of CPUs that this process may use.
 	Hashings int
+	// Previous are those whose place these Users take, if there are any: an
+	// account that has stayed the same is taken over with what its sessions
+	// share, and with what is in its memory.
+	Previous *Users
 	// Layer puts a layer of your own between each storage and its uploads. Nil:
 	// there is none.
 	Layer LayerFunc
