@@ -80,7 +80,7 @@ func (p *place) sweep(ctx context.Context, now time.Time, user string, layer Lay
 		return Swept{}, nil
 	}
 	if err == nil && layer != nil { // a quota has to learn what is freed
-		fs, err = layer(Place{User: user, Path: p.path, Quota: p.quota}, fs)
+		fs, err = layer(Place{User: user, Path: p.path, Kind: p.storage.kind, Quota: p.quota}, fs)
 	}
 	if err != nil {
 		return Swept{}, err
