@@ -51,6 +51,9 @@ type Config struct {
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`
+	// ReloadOnChange reads the configuration again when its file has changed, and
+	// not on SIGHUP alone.
+	ReloadOnChange bool `mapstructure:"reload_on_change"`
 	// ShutdownTimeout is how long running transfers may go on after the
 	// server was told to stop. Zero: not at all.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`

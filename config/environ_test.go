@@ -115,6 +115,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.format":               {"json", "json"},
 		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
+		"reload_on_change":         {"true", true},
 		"shutdown_timeout":         {"1m", time.Minute},
 
 		"limits.logins_per_minute":         {"4", 4},
