@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -131,21 +132,28 @@ func (l *lab) startWithPorts(passivePorts int) (*server, error) {
 	return l.startWithLimits(passivePorts, map[string]any{})
 }
 
-// startWithLimits does the same with limits, and waits for the greeting.
+// startWithLimits does the same with limits.
 func (l *lab) startWithLimits(passivePorts int, limits map[string]any) (*server, error) {
+	return l.startWith(passivePorts, map[string]any{"limits": limits})
+}
+
+// startWith does the same with other settings on top, and waits for the
+// greeting.
+func (l *lab) startWith(passivePorts int, more map[string]any) (*server, error) {
 	control, err := freePorts(1 + passivePorts)
 	if err != nil {
 		return nil, err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", control)
-	config, err := json.Marshal(map[string]any{
+	settings := map[string]any{
 		"listeners": []any{map[string]any{"address": address}},
 		"passive":   map[string]any{"ports": fmt.Sprintf("%d-%d", control+1, control+passivePorts)},
 		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read", "write", "overwrite"}}},
 		"tls":       map[string]any{"self_signed": true},
 		"log":       map[string]any{"level": "warn"},
-		"limits":    limits,
-	})
+	}
+	maps.Copy(settings, more)
+	config, err := json.Marshal(settings)
 	if err != nil {
 		return nil, err
 	}
