@@ -79,6 +79,10 @@ type UsersOptions struct {
 	// Zero or less: half the number of CPUs that this process may use, so that
 	// sessions go on while somebody guesses passwords.
 	Hashings int
+	// Previous are those whose place these Users take, if there are any: an
+	// account that has stayed the same is taken over with what its sessions
+	// share, and with what is in its memory.
+	Previous *Users
 	// Layer puts a layer of your own between each storage and its uploads. Nil:
 	// there is none.
 	Layer LayerFunc
