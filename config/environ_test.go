@@ -57,7 +57,14 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				Limits: AccountLimits{Sessions: 2, UploadRate: 1 << 20}, Expires: day(2026, time.December, 31),
 			}}},
 		},
-		"auth.order": {"sql,users", []string{"sql", "users"}},
+		"auth.order":            {"sql,users", []string{"sql", "users"}},
+		"auth.sql.driver":       {"mysql", "mysql"},
+		"auth.sql.dsn":          {"a:b@/ftp", Secret("a:b@/ftp")},
+		"auth.sql.user_query":   {"SELECT 1, 'a' WHERE ?", "SELECT 1, 'a' WHERE ?"},
+		"auth.sql.groups_query": {"[no] list", "[no] list"},
+		"auth.sql.groups":       {"staff, slow", []string{"staff", "slow"}},
+		"auth.sql.timeout":      {"1s", time.Second},
+		"auth.sql.connections":  {"2", 2},
 		"hosts": {
 			"[{name: b.example, certificate: c.pem, key: k.pem, client_ca: ca.pem, banner: hi, users: [{name: bob, password: x, home: /b}]}]",
 			[]Host{{

@@ -80,13 +80,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 	c := Default()
 	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Account: Account{Home: "/a"}}}
 	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
+	c.Auth.SQL.DSN = "postgres://portico:digest@db/ftp"
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 6 {
-		t.Errorf("got %s, want the password masked in all six", shown)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 7 {
+		t.Errorf("got %s, want the secrets masked in all seven", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

@@ -102,4 +102,6 @@ type Auth struct {
 	// Order is in which order the sources are asked; the first that knows a
 	// name decides. Empty: the order in which they stand here.
 	Order []string `mapstructure:"order" oneof:"users file htpasswd sql ldap http"`
+	// SQL is a database of users.
+	SQL SQL `mapstructure:"sql"`
 }

@@ -20,6 +20,7 @@ func (c *Config) Validate() error {
 	v.checkGroups()
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
 	v.checkUnique("auth.order", v.Auth.Order)
+	v.checkSQL()
 	v.checkHosts()
 	v.checkLimits()
 	v.checkRest()

@@ -38,18 +38,23 @@ func (v *validation) checkUser(key string, u User) {
 	case u.Password != "" && u.Anonymous:
 		v.add(key+".password", "an anonymous user takes any password: remove it, or make the user not anonymous")
 	}
-	v.checkUnique(key+".groups", u.Groups)
-	for i, name := range u.Groups {
-		if !slices.ContainsFunc(v.Groups, func(g Group) bool { return g.Name == name }) {
-			v.add(fmt.Sprintf("%s.groups[%d]", key, i), "there is no group %q: define it in groups, or leave it out", name)
-		}
-	}
+	v.checkMembership(key+".groups", u.Groups)
 	if u.Home != "" || u.Storage == "memory" || !v.haveHome(u.Groups) {
 		v.checkPlace(key, "home", u.Home, u.CreateHome, u.Place)
 	} else {
 		v.checkStorage(key, u.Place)
 	}
 	v.checkAccount(key, u.Account)
+}
+
+// checkMembership checks the groups that somebody is in.
+func (v *validation) checkMembership(key string, groups []string) {
+	v.checkUnique(key, groups)
+	for i, name := range groups {
+		if !slices.ContainsFunc(v.Groups, func(g Group) bool { return g.Name == name }) {
+			v.add(fmt.Sprintf("%s[%d]", key, i), "there is no group %q: define it in groups, or leave it out", name)
+		}
+	}
 }
 
 // haveHome says whether one of the groups has a home for its members.

@@ -65,6 +65,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		usersErr = s.tryUsers()
 	}
 	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
+	s.checkSQL(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	s.tls, err = loadTLS(cfg)
 	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry("tls", leaf(s.tls), time.Now())))

@@ -26,6 +26,7 @@ type source struct {
 func (s *setup) sources() []source {
 	return []source{
 		{"users", len(s.users) > 0, s.openList},
+		{"sql", s.config.Auth.SQL.DSN != "", s.openSQL},
 	}
 }
 
