@@ -36,7 +36,7 @@ func (v *validation) checkSQL() {
 	case s.DSN == "":
 		v.checkSQLIsUnset()
 	}
-	v.checkMembership("auth.sql.groups", s.Groups)
+	v.checkMemberships("auth.sql.groups", s.Groups)
 	if s.Timeout <= 0 {
 		v.add("auth.sql.timeout", "%v is no time to answer in: write it as 5s", s.Timeout)
 	}

@@ -83,6 +83,9 @@ type Counters struct {
 	// TryAcquire does not count, since its caller may go on to wait. It is
 	// counted for the allocator, not for a port.
 	Exhausted uint64
+	// TooMany is the number of times that ErrTooMany was returned. It is
+	// counted for the allocator, not for a port.
+	TooMany uint64
 }
 
 func (c *Counters) count(o Outcome) { c.Outcomes[o]++ }

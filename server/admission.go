@@ -58,8 +58,18 @@ func (s *Server) turnAway(conn net.Conn, spec Listener) bool {
 	return true
 }
 
-func (s *Server) tellTurnedAway(e SecurityEvent) {
-	suppressed, told := s.turned.add(time.Now())
+// refuseUnheard closes a new connection when there are far too many.
+func (s *Server) refuseUnheard(conn net.Conn, spec Listener) {
+	s.refusals[LimitSessions].Add(1)
+	reset(conn)
+	client := eventClient(addrPortOf(conn.RemoteAddr()), spec)
+	s.tellRefused(&s.overrun, SecurityEvent{Client: client, Listener: addrPortOf(conn.LocalAddr()), Reason: "limit", Detail: LimitSessions.String()})
+}
+
+func (s *Server) tellTurnedAway(e SecurityEvent) { s.tellRefused(&s.turned, e) }
+
+func (s *Server) tellRefused(refused *turnedAway, e SecurityEvent) {
+	suppressed, told := refused.add(time.Now())
 	if !told {
 		return
 	}

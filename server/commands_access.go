@@ -26,6 +26,9 @@ func (s *session) cmdUSER(cmd command) string {
 	s.logOut()
 	s.user = ""
 	if s.control.hasClientCertificate() {
+		if !s.mayTryLogin(cmd.arg) {
+			return ""
+		}
 		attempt := s.attempt(cmd.arg, "")
 		attempt.ByCertificate = true
 		if account, err := s.authenticate(attempt); err == nil {
@@ -51,6 +54,9 @@ func (s *session) cmdPASS(cmd command) string {
 		s.cancel(errTurnedAway)
 		return ""
 	}
+	if !s.mayTryLogin(user) {
+		return ""
+	}
 	account, err := s.authenticate(s.attempt(user, cmd.arg))
 	if err != nil {
 		s.refuseLogin(user, err)
@@ -66,19 +72,27 @@ func (s *session) attempt(user, password string) driver.Attempt {
 // logIn makes the account the session's. The engine then asks for it; it is
 // not told the password.
 func (s *session) logIn(account *driver.Account, user, method string) string {
-	if !s.server.enterUser(account.Name) {
-		s.security(SecurityEvent{Kind: SecurityLimit, Reason: "sessions_per_user", User: account.Name})
-		s.log.Warn("login refused", zap.String("user", account.Name), zap.String("reason", "too many sessions of this user"))
+	use := s.server.accounts.enter(s.host, account, time.Now())
+	if use == nil {
+		s.overLimit(LimitSessionsPerUser, account.Name)
 		s.reply(530, "Too many sessions of this user, close one first.")
 		return ""
 	}
-	s.account = account
+	s.account, s.use = account, use
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
 	s.log = s.baseLog.With(zap.String("user", account.Name))
-	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), zap.String("contact", account.Contact))
+	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), contactField(account.Contact))
 	s.security(SecurityEvent{Kind: SecurityLoginOK, Method: method})
 	s.emit(Event{Kind: EventLogin})
 	return "PASS *"
+}
+
+// contactField is there for anonymous clients alone.
+func contactField(contact string) zap.Field {
+	if contact == "" {
+		return zap.Skip()
+	}
+	return zap.String("contact", contact)
 }
 
 // rewordLogin: with a client certificate USER alone logs in (RFC 4217 §10).
@@ -103,7 +117,7 @@ func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) 
 	return account, err
 }
 
-// refuseLogin answers a failed login, the later the more have failed.
+// refuseLogin tells and answers a failed login.
 func (s *session) refuseLogin(user string, err error) {
 	s.failedLogins++
 	if errors.Is(err, driver.ErrDenied) {
@@ -114,6 +128,12 @@ func (s *session) refuseLogin(user string, err error) {
 		s.log.Error("login could not be checked", zap.String("user", user), zap.Error(err))
 		s.security(SecurityEvent{Kind: SecurityLoginError, User: user, Method: "password", Detail: err.Error()})
 	}
+	s.answerRefusedLogin("Login incorrect.")
+}
+
+// answerRefusedLogin answers a login that was refused, the later the more have
+// been.
+func (s *session) answerRefusedLogin(text string) {
 	delay := time.NewTimer(500 * time.Millisecond << (s.failedLogins - 1))
 	defer delay.Stop()
 	select {
@@ -122,11 +142,11 @@ func (s *session) refuseLogin(user string, err error) {
 		return
 	}
 	if s.failedLogins >= loginAttempts {
-		s.reply(421, "Login incorrect too often; closing control connection.")
+		s.reply(421, "Too many failed logins; closing control connection.")
 		s.cancel(errSessionEnded)
 		return
 	}
-	s.reply(530, "Login incorrect.")
+	s.reply(530, text)
 }
 
 // denialReason names the reason of a denial, for logs alone.

@@ -104,6 +104,12 @@ func (s *session) acquireLease() *portalloc.Lease {
 	if errors.Is(err, portalloc.ErrExhausted) {
 		lease, err = s.waitForLease(ports, claim)
 	}
+	if errors.Is(err, portalloc.ErrTooMany) {
+		s.dropSetup()
+		s.overLimit(LimitPassiveLeasesPerIP, "")
+		s.reply(425, "Too many data connections of your address are waiting; try again in a few seconds.")
+		return nil
+	}
 	if err != nil {
 		s.dropSetup()
 		level := zap.WarnLevel

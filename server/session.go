@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/portico-ftp/portico/driver"
+	"github.com/portico-ftp/portico/server/pace"
 )
 
 // Why a session or a transfer ended before its time.
@@ -73,6 +74,10 @@ type session struct {
 	host          *VirtualHost            // of HOST, or of the name in the TLS handshake; nil: none
 	user          string                  // of USER, until PASS
 	failedLogins  int
+	transfers     int            // of files, so far
+	pace          *pace.Commands // nil: any
+	slowed        bool           // by pace, at least once
+	links         links
 	abuse         abuse
 	protectedData bool // PROT P (RFC 2228 §3)
 	bufferSizeSet bool // PBSZ
@@ -81,6 +86,7 @@ type session struct {
 	lastCode      int       // of the last reply outside transfers
 	setup         *dataSetup
 	account       *driver.Account // nil: not logged in
+	use           *accountUse     // of the account
 	files         *sessionFS      // of the account
 	parameters
 
@@ -106,6 +112,9 @@ func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 		server: s, id: id, spec: spec, started: time.Now(), ctx: ctx, cancel: cancel,
 		log: s.log, protectedData: spec.ImplicitTLS, idleTimeout: s.opts.Limits.IdleTimeout, parameters: initialParameters(),
 	}
+	limits := s.opts.Limits
+	session.pace = pace.NewCommands(limits.CommandsPerSecond)
+	session.links = newLinks(limits.Bandwidth.UploadPerSession, limits.Bandwidth.DownloadPerSession)
 	session.control = newControl(session, conn)
 	return session
 }
@@ -113,7 +122,8 @@ func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 // start brings the connection to where the greeting is sent, and hands it to
 // an engine of its own. The engine's goroutine then carries the session.
 func (s *session) start() {
-	if err := s.prepare(); err != nil {
+	refusal, err := s.prepare()
+	if err != nil {
 		if !errors.Is(err, errTurnedAway) {
 			s.log.Info("session refused", zap.Stringer("remote_addr", s.control.RemoteAddr()), zap.Error(err))
 		}
@@ -123,7 +133,7 @@ func (s *session) start() {
 	s.baseLog = s.log.With(zap.Uint64("session_id", s.id), zap.Stringer("remote_addr", s.client))
 	s.log = s.baseLog
 	s.log.Info("session opened", zap.Stringer("local_addr", s.local), zap.Bool("tls", s.control.isEncrypted()))
-	if refusal := s.server.enter(s); refusal != "" {
+	if refusal != "" {
 		s.log.Warn("session refused", zap.String("reason", refusal))
 		s.security(SecurityEvent{Kind: SecuritySessionRefused, Reason: "limit", Detail: refusal})
 		s.control.reply(421, refusal)
@@ -139,29 +149,31 @@ func (s *session) start() {
 }
 
 // prepare reads the PROXY header and makes the TLS handshake of an implicit
-// TLS listener.
-func (s *session) prepare() error {
+// TLS listener. A client that may not stay has a right to the handshake, too:
+// without it, it could not be told why.
+func (s *session) prepare() (refusal string, err error) {
 	timeout := s.server.opts.Limits.LoginTimeout
 	if len(s.spec.ProxyProtocol) > 0 {
 		if err := s.control.readProxyHeader(s.spec.ProxyProtocol, timeout); err != nil {
 			s.proxy = addrPortOf(s.control.RemoteAddr())
 			s.security(SecurityEvent{Kind: SecuritySessionRefused, Reason: "proxy_header", Detail: err.Error()})
-			return err
+			return "", err
 		}
 	}
 	s.client, s.local = addrPortOf(s.control.RemoteAddr()), addrPortOf(s.control.LocalAddr())
 	if s.proxy.IsValid() && s.isTurnedAway() {
-		return errTurnedAway
+		return "", errTurnedAway
 	}
+	refusal = s.server.enter(s)
 	if s.spec.ImplicitTLS {
 		if err := s.control.startTLS(timeout); err != nil {
 			s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "control", Detail: err.Error()})
-			return err
+			return "", err
 		}
 	}
 	s.lines.reset(s.control.conn)
 	s.idleSince, s.loginSince = time.Now(), s.started
-	return nil
+	return refusal, nil
 }
 
 // peers is where the session's data connections may come from.
@@ -202,8 +214,8 @@ func (s *session) end() {
 
 func (s *session) logOut() {
 	if s.account != nil {
-		s.server.leaveUser(s.account.Name)
-		s.account, s.files = nil, nil
+		s.server.accounts.leave(s.use, time.Now())
+		s.account, s.use, s.files = nil, nil, nil
 		s.log = s.baseLog
 		s.loginSince = time.Now()
 	}

@@ -26,6 +26,8 @@ type source struct {
 func (s *setup) sources() []source {
 	return []source{
 		{"users", len(s.users) > 0, s.openList},
+		{"file", s.config.Auth.File.Path != "", s.openUsersFile},
+		{"htpasswd", s.config.Auth.Htpasswd.Path != "", s.openHtpasswd},
 		{"sql", s.config.Auth.SQL.DSN != "", s.openSQL},
 	}
 }
