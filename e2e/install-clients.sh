@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the programs that the tests drive (FTP clients, and the firewalls that
-# check what portico firewall prints) where that is possible: as root, with apt.
+# Installs the programs that the tests drive (FTP clients, databases of users, and
+# the firewalls that check what portico firewall prints) where that is possible: as
+# root, with apt.
 # Elsewhere it says what is missing and succeeds:
 # the tests skip what they cannot do, and fail in CI.
 set -eu
@@ -19,6 +20,8 @@ if [ "$(uname -s)" = Linux ]; then
 		*) missing="$missing $program" ;;
 		esac
 	done
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql postgresql-contrib"
+	PATH="$PATH:/usr/sbin" command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server-core"
 fi
 
 if [ -z "$missing" ]; then
@@ -30,6 +33,14 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 fi
 echo "Installing$missing for the tests" >&2
 export DEBIAN_FRONTEND=noninteractive
+case $missing in # the tests make databases of their own
+*postgresql*)
+	if [ ! -e /etc/postgresql-common ]; then
+		mkdir -p /etc/postgresql-common
+		echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+	fi
+	;;
+esac
 apt-get update -qq
 # shellcheck disable=SC2086 # the names are words on purpose
 apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -125,9 +125,7 @@ func openPostgres(dsn string, timeout time.Duration) (*sql.DB, error) {
 	if settings.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		return nil, errors.New("default_query_exec_mode=simple_protocol would write names into the text of queries: use exec, which PgBouncer takes, too")
 	}
-	if settings.ConnectTimeout == 0 || settings.ConnectTimeout > timeout {
-		settings.ConnectTimeout = timeout
-	}
+	settings.ConnectTimeout = noLonger(settings.ConnectTimeout, timeout)
 	// After a restart of the database, a connection from before fails here and
 	// not at somebody's login.
 	ping := stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return true })
@@ -142,8 +140,10 @@ func openMySQL(dsn string, timeout time.Duration) (*sql.DB, error) {
 	if settings.InterpolateParams {
 		return nil, errors.New("interpolateParams would write names into the text of queries: leave it out")
 	}
-	if settings.Timeout == 0 || settings.Timeout > timeout {
-		settings.Timeout = timeout
+	// The pool makes some connections on a goroutine of its own, which no login
+	// hurries.
+	for _, limit := range []*time.Duration{&settings.Timeout, &settings.ReadTimeout, &settings.WriteTimeout} {
+		*limit = noLonger(*limit, timeout)
 	}
 	settings.Logger = &mysql.NopLogger{} // what it says comes as an error, too
 	connector, err := mysql.NewConnector(settings)
@@ -151,6 +151,14 @@ func openMySQL(dsn string, timeout time.Duration) (*sql.DB, error) {
 		return nil, err
 	}
 	return sql.OpenDB(connector), nil
+}
+
+// noLonger bounds a timeout, of which 0 is none.
+func noLonger(d, limit time.Duration) time.Duration {
+	if d <= 0 {
+		return limit
+	}
+	return min(d, limit)
 }
 
 // openSQLite opens a file that exists, and writes nothing to it. One that a
