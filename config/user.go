@@ -113,6 +113,8 @@ type Auth struct {
 	Htpasswd Htpasswd `mapstructure:"htpasswd"`
 	// SQL is a database of users.
 	SQL SQL `mapstructure:"sql"`
+	// LDAP is a directory of users.
+	LDAP LDAP `mapstructure:"ldap"`
 }
 
 // UsersFile is a file with users in the form of Config.Users. It is read again

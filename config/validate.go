@@ -20,11 +20,11 @@ func (c *Config) Validate() error {
 	v.checkGroups()
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
 	v.checkAuth()
-	v.checkSQL()
 	v.checkHosts()
 	v.checkBuckets()
 	v.checkHooks()
 	v.checkLimits()
+	v.checkDefence()
 	v.checkRest()
 	return errors.Join(v.found...)
 }

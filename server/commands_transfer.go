@@ -42,7 +42,7 @@ func (s *session) startTransfer(cmd command, t *transfer, line string) string {
 	offset := s.restart
 	s.restart = 0
 	switch {
-	case s.server.opts.RequireTLS == TLSForData && !s.protectedData:
+	case s.opts.RequireTLS == TLSForData && !s.protectedData:
 		s.reply(521, "Encryption of data connections is required: send PBSZ 0 and PROT P first.")
 		return ""
 	case s.setup == nil:

@@ -115,7 +115,7 @@ func (c *control) pass(line []byte) {
 
 // flush writes c.out. The caller holds c.writing.
 func (c *control) flush() {
-	c.conn.SetWriteDeadline(deadline(time.Now(), c.session.server.opts.Limits.StallTimeout))
+	c.conn.SetWriteDeadline(deadline(time.Now(), c.session.opts.Limits.StallTimeout))
 	if _, err := c.conn.Write(c.out); err != nil {
 		c.session.cancel(err)
 		c.raw.Close()
@@ -141,7 +141,7 @@ func (c *control) startTLS(timeout time.Duration) error {
 	s.sinceTicket.Store(0)
 	c.raw.SetDeadline(time.Time{})
 	if s.host == nil { // a host that HOST has chosen has shown its certificate
-		s.host = s.server.findHost(conn.ConnectionState().ServerName)
+		s.host = s.opts.findHost(conn.ConnectionState().ServerName)
 	}
 	c.writing.Lock()
 	c.conn, c.tls, c.records = conn, conn, records

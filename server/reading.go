@@ -135,7 +135,7 @@ func (s *session) release() (cmd command, ok, leaving bool) {
 // commandDeadlineLocked says until when the next command must come. A running
 // transfer stops the clock.
 func (s *session) commandDeadlineLocked() time.Time {
-	limits := s.server.opts.Limits
+	limits := s.opts.Limits
 	switch {
 	case s.transfer != nil:
 		return time.Time{}
