@@ -100,7 +100,7 @@ type session struct {
 	held      []command // behind a running transfer
 	reading   bool      // waiting for the client's next command
 	idleSince time.Time
-	draining  bool
+	drainBy   time.Time // when to end for the server's sake; zero: not told to
 
 	loginSince time.Time // when the client had to begin to log in
 
