@@ -154,6 +154,16 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			}
 			c.Auth.Order = []string{"users"}
 		},
+		"sql.yaml": func(c *Config) {
+			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
+			c.Auth.Order = []string{"sql"}
+			c.Auth.SQL = SQL{
+				Driver: "mysql", DSN: "portico:secret@tcp(db.example:3306)/ftp?tls=true",
+				UserQuery:   `SELECT User, Password FROM ftpd WHERE User = '\L'`,
+				GroupsQuery: "SELECT g FROM members WHERE u = ?",
+				Groups:      []string{"ftp"}, Timeout: 2 * time.Second, Connections: 3,
+			}
+		},
 		"ldap.yaml": func(c *Config) {
 			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
 			c.Auth.LDAP = LDAP{
