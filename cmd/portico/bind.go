@@ -25,6 +25,8 @@ type service struct {
 	level   zap.AtomicLevel
 	inForce atomic.Pointer[parts] // nil before bind has succeeded
 	retired retired
+
+	readiness readiness
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
