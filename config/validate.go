@@ -27,6 +27,7 @@ func (c *Config) Validate() error {
 	v.checkDefence()
 	v.checkRest()
 	v.checkDrain()
+	v.checkAdmin()
 	return errors.Join(v.found...)
 }
 
@@ -49,9 +50,6 @@ func (v *validation) checkRest() {
 	v.oneOf("sandbox", v.Sandbox)
 	if v.Sandbox == "required" {
 		v.add("sandbox", "this version has no sandbox, so it cannot be required: write auto or off")
-	}
-	if v.Admin.Address != "" {
-		v.add("admin.address", "this version has no admin interface: leave it empty")
 	}
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
