@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -67,6 +69,16 @@ func (u *Users) known() []*user {
 		}
 	}
 	return u.accounts.users()
+}
+
+// Names are those of the users that are known: all of sources that can name
+// theirs, and of others those who have logged in. They are sorted.
+func (u *Users) Names() []string {
+	names := make(map[string]struct{})
+	for _, user := range u.known() {
+		names[user.name] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 func keepsLonger(a, b UploadOptions) bool {
