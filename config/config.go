@@ -29,9 +29,12 @@ type Config struct {
 	QuotaFile Path `mapstructure:"quota_file"`
 	// Limits bounds sessions and waiting times.
 	Limits Limits `mapstructure:"limits"`
-	// Sandbox confines the process: "auto" where the system can, "off" never.
-	// "required" is refused, because this version has no sandbox.
+	// Sandbox confines the process: "auto" as far as the system can, "required"
+	// or it does not start, "off" not at all.
 	Sandbox string `mapstructure:"sandbox" oneof:"auto required off"`
+	// SandboxAllow is what the sandbox leaves to the process beyond what the
+	// rest of the configuration needs.
+	SandboxAllow SandboxAllow `mapstructure:"sandbox_allow"`
 	// Admin settles the admin interface.
 	Admin Admin `mapstructure:"admin"`
 	// Log settles the log.
@@ -194,6 +197,19 @@ type Limits struct {
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
 	// StallTimeout is how long a transfer may move no byte.
 	StallTimeout time.Duration `mapstructure:"stall_timeout"`
+}
+
+// SandboxAllow is what a sandbox leaves open for programs that the server
+// starts, and for what a later configuration will need.
+type SandboxAllow struct {
+	// Read are files and directories to read.
+	Read []Path `mapstructure:"read"`
+	// Write are files and directories to read and write.
+	Write []Path `mapstructure:"write"`
+	// Execute are programs to start, and directories of such.
+	Execute []Path `mapstructure:"execute"`
+	// Connect are TCP ports to connect to.
+	Connect portalloc.PortList `mapstructure:"connect"`
 }
 
 // Admin settles the admin interface.
