@@ -21,12 +21,19 @@ type Config struct {
 	TLS TLS `mapstructure:"tls"`
 	// Users are the accounts. Their names are unique.
 	Users []User `mapstructure:"users"`
+	// Groups are what users have who do not settle it themselves, those of Auth
+	// and of hosts too. Their names are unique.
+	Groups []Group `mapstructure:"groups"`
+	// Auth settles where users come from beside Users.
+	Auth Auth `mapstructure:"auth"`
 	// Hosts are virtual hosts (RFC 7151): servers of their own behind the same
 	// addresses. Their names are unique.
 	Hosts []Host `mapstructure:"hosts"`
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
+	// Hooks are told of what clients have done.
+	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds sessions and waiting times.
 	Limits Limits `mapstructure:"limits"`
 	// Sandbox confines the process: "auto" as far as the system can, "required"
@@ -133,36 +140,6 @@ type TLS struct {
 
 // Offered says whether the server has a certificate to offer.
 func (t TLS) Offered() bool { return t.Certificate != "" || t.SelfSigned }
-
-// User is one account.
-type User struct {
-	// Name is what the client sends as USER.
-	Name string `mapstructure:"name"`
-	// Password is the hash of the password: argon2id, bcrypt, or crypt(3) $5$
-	// or $6$.
-	Password Secret `mapstructure:"password"`
-	// Home is the directory that the user sees as "/". It may hold %u for the
-	// user's name.
-	Home Path `mapstructure:"home"`
-	// CreateHome makes the directory when the user logs in and it is missing.
-	CreateHome bool `mapstructure:"create_home"`
-
-	Place `mapstructure:",squash"`
-
-	// Mounts are what the user sees beside the home.
-	Mounts []Mount `mapstructure:"mounts"`
-	// Quota is how much the user may keep at home.
-	Quota Quota `mapstructure:"quota"`
-	// RefusedCommands are the verbs, in upper case, that the user may not use,
-	// whatever Permissions say. This package does not know which there are.
-	RefusedCommands []string `mapstructure:"refused_commands"`
-	// Operator lets the user ask for what concerns the server as a whole: the
-	// list of passive ports (SITE PORTS), which portico doctor uses.
-	Operator bool `mapstructure:"operator"`
-	// Certificate is a name in a verified client certificate that lets the
-	// user in without the password. Empty: the password alone counts.
-	Certificate string `mapstructure:"certificate"`
-}
 
 // Host is a virtual host. What it leaves out, it has from the server.
 type Host struct {

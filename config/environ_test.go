@@ -46,16 +46,31 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"users": {
 			"[{name: alice, password: $6$x, home: /a, permissions: [list], refused_commands: [DELE, RMD], certificate: alice.example.org}]",
 			[]User{{
-				Name: "alice", Password: "$6$x", Home: "/a", Place: permitted("list"),
-				RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice.example.org",
+				Name: "alice", Password: "$6$x", Certificate: "alice.example.org",
+				Account: Account{Home: "/a", Place: permitted("list"), RefusedCommands: []string{"DELE", "RMD"}},
 			}},
 		},
+		"groups": {
+			"[{name: staff, home: /srv/%u, create_home: true, limits: {sessions: 2, upload_rate: 1MiB}, expires: 2026-12-31}]",
+			[]Group{{Name: "staff", Account: Account{
+				Home: "/srv/%u", CreateHome: true, Place: DefaultPlace(), placed: true,
+				Limits: AccountLimits{Sessions: 2, UploadRate: 1 << 20}, Expires: day(2026, time.December, 31),
+			}}},
+		},
+		"auth.order": {"sql,users", []string{"sql", "users"}},
 		"hosts": {
 			"[{name: b.example, certificate: c.pem, key: k.pem, client_ca: ca.pem, banner: hi, users: [{name: bob, password: x, home: /b}]}]",
 			[]Host{{
 				Name: "b.example", Certificate: "c.pem", Key: "k.pem", ClientCA: "ca.pem", Banner: "hi",
-				Users: []User{{Name: "bob", Password: "x", Home: "/b", Place: DefaultPlace()}},
+				Users: []User{{Name: "bob", Password: "x", Account: Account{Home: "/b", Place: DefaultPlace()}}},
 			}},
+		},
+		"hooks": {
+			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
+			[]Hook{
+				{Events: []string{"upload"}, URL: "https://h/", Secret: "s", Spool: "/s", Timeout: 30 * time.Second, Concurrency: 4, Queue: 10_000},
+				{Events: []string{"login"}, Command: []string{"/run", "a,b"}, Timeout: time.Second, Concurrency: 2, Queue: 3},
+			},
 		},
 		"quota_file":               {"q.db", Path("q.db")},
 		"limits.sessions":          {"1", 1},

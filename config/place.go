@@ -65,8 +65,12 @@ func newItem(t reflect.Type) reflect.Value {
 	switch item := item.Addr().Interface().(type) {
 	case *User:
 		item.Place = DefaultPlace()
+	case *Group:
+		item.Place = DefaultPlace()
 	case *Mount:
 		item.Place = DefaultPlace()
+	case *Hook:
+		*item = DefaultHook()
 	}
 	return item
 }

@@ -18,13 +18,17 @@ func TestYAMLReadsBack(t *testing.T) {
 	full.Passive.Peer = portalloc.PeerPolicy{Any: true}
 	full.TLS.SelfSigned, full.TLS.ClientCA, full.TLS.ClientCertificates = true, "/ca.pem", "optional"
 	full.Users = []User{
-		{Name: "yes", Password: mask, Home: "/a b", Place: DefaultPlace()},
-		{Name: "b", Password: mask, Home: "/", CreateHome: true, Place: otherPlace(), RefusedCommands: []string{"DELE"}, Certificate: "b"},
-		{
-			Name: "c", Password: mask, Home: "/c", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000},
+		{Name: "yes", Password: mask, Account: Account{Home: "/a b", Place: DefaultPlace()}},
+		{Name: "b", Password: mask, Certificate: "b", Account: Account{
+			Home: "/", CreateHome: true, Place: otherPlace(), RefusedCommands: []string{"DELE"},
+		}},
+		{Name: "c", Password: mask, Account: Account{
+			Home: "/c", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000},
 			Mounts: []Mount{{Path: "/pub", Dir: "/p", Create: true, Place: otherPlace()}},
-		},
+		}},
+		{Name: "d", Password: mask, Groups: []string{"staff"}, Account: Account{Place: DefaultPlace(), Expires: day(2026, time.May, 1)}},
 	}
+	full.Groups = []Group{{Name: "staff", Account: Account{Home: "/srv/%u", Place: otherPlace(), placed: true, Hours: "Sat", Disabled: true}}}
 	full.QuotaFile = "/var/lib/quota"
 	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
 	full.Limits.IdleTimeout = 90 * time.Minute
@@ -54,10 +58,27 @@ func otherPlace() Place {
 	}
 }
 
+// What a user leaves to his group must not be shown as if he had said it.
+func TestInheritedKeysAreNotShown(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.Users = []User{
+		{Name: "a", Groups: []string{"staff"}, Account: Account{Place: DefaultPlace()}},
+		{Name: "b", Account: Account{Place: DefaultPlace()}},
+	}
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(text), "uploads: atomic"); got != 1 {
+		t.Errorf("uploads is shown %d times, want once, for the user without a group:\n%s", got, text)
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	c := Default()
-	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Home: "/a"}}
+	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Account: Account{Home: "/a"}}}
 	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
 	text, err := c.YAML()
 	if err != nil {

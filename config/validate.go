@@ -17,8 +17,11 @@ func (c *Config) Validate() error {
 	v.checkPublicAddress()
 	v.checkActive()
 	v.checkTLS()
+	v.checkGroups()
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
+	v.checkUnique("auth.order", v.Auth.Order)
 	v.checkHosts()
+	v.checkHooks()
 	v.checkLimits()
 	v.checkRest()
 	return errors.Join(v.found...)
@@ -48,9 +51,7 @@ func (v *validation) checkLimits() {
 		{"limits.sessions_per_ip", v.Limits.SessionsPerIP},
 		{"limits.sessions_per_user", v.Limits.SessionsPerUser},
 	} {
-		if limit.count < 0 {
-			v.add(limit.key, "%d is negative: write 0 for no limit", limit.count)
-		}
+		v.notNegativeCount(limit.key, limit.count)
 	}
 	v.notNegative("limits.login_timeout", v.Limits.LoginTimeout, "no limit")
 	v.notNegative("limits.idle_timeout", v.Limits.IdleTimeout, "no limit")

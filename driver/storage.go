@@ -79,6 +79,16 @@ type Storage struct {
 	Local LocalOptions
 }
 
+// isZero says whether nothing is set.
+func (s Storage) isZero() bool {
+	isOwn := s.FS != nil
+	s.FS = nil // it may be of a type that cannot be compared
+	return !isOwn && s == (Storage{})
+}
+
+// hasDir says whether the storage is a directory.
+func (s Storage) hasDir() bool { return s.FS == nil && s.Kind != StorageMemory }
+
 // storage is a Storage of a user that was found valid.
 type storage struct {
 	kept  afero.Fs // what is no directory

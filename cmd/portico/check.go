@@ -21,8 +21,9 @@ func (p *program) checkCommand() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Try whether `portico serve` would start, with nothing served",
 		Long: `Make every check that the start of a server makes: the configuration, the
-users' password hashes and homes, the certificates, and whether the control and
-passive ports can be bound. Exit code 1 if one fails. Warnings and notices are
+users' password hashes and homes, the certificates, whether the control and
+passive ports can be bound, and whether the commands and spools of hooks can be
+used. Exit code 1 if one fails. Warnings and notices are
 about passive ports that would fail later, now and then. Run it as the user that
 will run the server, while the server does not run.`,
 		Args: cobra.MaximumNArgs(1),
@@ -61,6 +62,9 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	s := &setup{config: cfg}
 	usersErr := s.addUsers(f)
+	if usersErr == nil {
+		usersErr = s.tryUsers()
+	}
 	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
 	r.addUnsafeLinks(s.unsafeLinks())
 	s.tls, err = loadTLS(cfg)
@@ -80,6 +84,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	s.sockets.close()
 	s.checkActive(r)
+	s.addHooks(r)
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}

@@ -259,6 +259,6 @@ func freePorts(t *testing.T, n int) []string {
 func valid(t *testing.T) *config.Config {
 	t.Helper()
 	cfg := config.Default()
-	cfg.Users = []config.User{{Name: "alice", Password: config.Secret(hashOf(t, "secret")), Home: config.Path(t.TempDir())}}
+	cfg.Users = []config.User{{Name: "alice", Password: config.Secret(hashOf(t, "secret")), Account: config.Account{Home: config.Path(t.TempDir())}}}
 	return cfg
 }

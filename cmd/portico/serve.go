@@ -71,6 +71,7 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 		zap.Bool("tls", setup.tls != nil),
 		zap.Int("users", setup.userCount()),
 		zap.Int("hosts", len(setup.hosts)),
+		zap.Int("hooks", len(s.hooks.list)),
 		zap.String("version", buildVersion()))
 }
 
@@ -118,12 +119,14 @@ func (s *service) run(ctx context.Context, timeout time.Duration, log *zap.Logge
 func (s *service) listenAndServe(ended chan<- error) { ended <- s.server.ListenAndServe() }
 
 func (s *service) shutdown(ctx context.Context, timeout time.Duration, log *zap.Logger) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	deadline := time.Now().Add(timeout)
+	untilDeadline, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if err := s.server.Shutdown(ctx); err != nil {
+	if err := s.server.Shutdown(untilDeadline); err != nil {
 		statistics := s.server.Statistics()
 		log.Warn("shutdown_timeout is over, ending what still runs",
 			zap.Int("sessions", statistics.Sessions), zap.Int("transfers", statistics.Transfers))
 	}
 	s.server.Close()
+	s.hooks.close(ctx, max(time.Until(deadline), leastHookTime), log)
 }
