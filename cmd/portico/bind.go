@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 )
@@ -23,6 +24,7 @@ type service struct {
 	commands  *commandLog           // nil: no file of its own
 	accounts  *accounts             // nil before they were opened
 	hooks     hooks
+	sandbox   confine.State
 }
 
 // bind makes the server and binds all its ports. Its error joins everything

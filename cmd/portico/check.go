@@ -60,7 +60,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if cfg == nil {
 		return
 	}
-	s := &setup{config: cfg}
+	s := &setup{config: cfg, file: f.file}
 	usersErr := s.addUsers(f)
 	if usersErr == nil {
 		usersErr = s.tryUsers()
@@ -84,6 +84,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	s.sockets.close()
 	s.checkActive(r)
+	s.checkSandbox(r)
 	s.addHooks(r)
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())

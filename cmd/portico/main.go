@@ -17,6 +17,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 )
 
 func main() {
@@ -24,5 +26,7 @@ func main() {
 	// The first signal shuts down; the next one has its usual effect again and
 	// ends the process at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	p := newProgram(os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	p.confine, p.limitMemory = confine.Apply, limitMemory
+	os.Exit(p.run(ctx, os.Args[1:]))
 }

@@ -51,6 +51,10 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	defer service.close(log)
+	p.startLimitingMemory(log)
+	if service.sandbox, err = s.enterSandbox(p.confine, log); err != nil {
+		return err
+	}
 	if f.directory != "" {
 		if err := s.welcome(f).print(p.stdout); err != nil {
 			return fmt.Errorf("print the address to use: %w", err)

@@ -14,6 +14,7 @@ import (
 // listening.
 type setup struct {
 	config *config.Config
+	file   string // of the configuration. Empty: none
 	users  []driver.User
 	groups map[string]driver.User
 	allow  driver.Permissions // the most that anybody may do
@@ -32,7 +33,7 @@ const generatedUser = "ftp"
 // prepare reads and checks everything that a server needs. Its error joins all
 // that is wrong.
 func (p *program) prepare(f *serveFlags) (*setup, error) {
-	s, faults := &setup{}, []error{checkUID(p.uid, f.allowRoot)}
+	s, faults := &setup{file: f.file}, []error{checkUID(p.uid, f.allowRoot)}
 	var err error
 	s.config, err = f.load(p.environ)
 	faults = append(faults, err)

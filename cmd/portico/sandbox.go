@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/cmd/portico/confine"
+	"github.com/portico-ftp/portico/config"
+)
+
+// enterSandbox takes from the process what this configuration does not need. It
+// comes after everything is bound and opened, and before any client is served.
+func (s *setup) enterSandbox(apply func(confine.Mode, confine.Needs) (confine.State, error), log *zap.Logger) (confine.State, error) {
+	state, err := s.sandbox(apply)
+	if err != nil {
+		return state, err
+	}
+	fields := []zap.Field{
+		zap.Stringer("sandbox", state.Mode), zap.String("level", string(state.Level())), zap.Int("landlock_abi", state.LandlockABI),
+		zap.Bool("files", state.Files), zap.Bool("tcp_ports", state.Ports), zap.Bool("system_calls", state.SystemCalls),
+	}
+	if len(state.Open) > 0 {
+		fields = append(fields, zap.Strings("open", state.Open))
+	}
+	if len(state.Missing) > 0 {
+		log.Warn("the process is not wholly confined", append(fields, zap.Strings("missing", state.Missing))...)
+		return state, nil
+	}
+	log.Info("confinement", fields...)
+	return state, nil
+}
+
+func (s *setup) sandbox(apply func(confine.Mode, confine.Needs) (confine.State, error)) (confine.State, error) {
+	var mode confine.Mode
+	if err := mode.UnmarshalText([]byte(s.config.Sandbox)); err != nil {
+		return confine.State{}, s.fault("sandbox", "%v", err)
+	}
+	state, err := apply(mode, s.needs())
+	if err != nil {
+		return state, s.fault("sandbox", "%v: change that, or write auto", err)
+	}
+	return state, nil
+}
+
+// checkSandbox reports how far the server would be confined.
+func (s *setup) checkSandbox(r *report) {
+	state, err := s.sandbox(confine.Probe)
+	r.add("sandbox", state.String(), err)
+	if err != nil {
+		return
+	}
+	r.Sandbox = &sandboxReport{state.Level(), state}
+	if len(state.Missing) > 0 {
+		r.Checks[len(r.Checks)-1].Severity = "notice"
+	}
+	for _, file := range s.unfollowed() {
+		r.Checks = append(r.Checks, outcome{Check: "sandbox", OK: true, Severity: "notice", Detail: fmt.Sprintf(
+			"%s lies right below the root of the file system, so the server may read that file but no other that replaces it: move it to a directory of its own, or restart after each change", file)})
+	}
+}
+
+// unfollowed are the files that a confined server cannot read again after they
+// were replaced.
+func (s *setup) unfollowed() []string {
+	var files []string
+	if s.config.Sandbox == confine.Off.String() {
+		return nil
+	}
+	for _, file := range []string{s.file, string(s.config.TLS.Certificate), string(s.config.TLS.Key)} {
+		if file != "" && !confine.IsFollowed(absolute(config.Path(file))) {
+			files = append(files, file)
+		}
+	}
+	return files
+}
