@@ -25,7 +25,7 @@ type program struct {
 	handed func() []*os.File
 	// confine and limitMemory change the process as a whole, so they are for
 	// main to set.
-	confine     func(confine.Mode, confine.Needs) (confine.State, error)
+	confine     applyFunc
 	limitMemory func() (int64, error)
 }
 

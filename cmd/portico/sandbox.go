@@ -9,29 +9,12 @@ import (
 	"github.com/portico-ftp/portico/config"
 )
 
+// applyFunc is confine.Apply or confine.Probe.
+type applyFunc func(confine.Mode, confine.Needs) (confine.State, error)
+
 // enterSandbox takes from the process what this configuration does not need. It
 // comes after everything is bound and opened, and before any client is served.
-func (s *setup) enterSandbox(apply func(confine.Mode, confine.Needs) (confine.State, error), log *zap.Logger) (confine.State, error) {
-	state, err := s.sandbox(apply)
-	if err != nil {
-		return state, err
-	}
-	fields := []zap.Field{
-		zap.Stringer("sandbox", state.Mode), zap.String("level", string(state.Level())), zap.Int("landlock_abi", state.LandlockABI),
-		zap.Bool("files", state.Files), zap.Bool("tcp_ports", state.Ports), zap.Bool("system_calls", state.SystemCalls),
-	}
-	if len(state.Open) > 0 {
-		fields = append(fields, zap.Strings("open", state.Open))
-	}
-	if len(state.Missing) > 0 {
-		log.Warn("the process is not wholly confined", append(fields, zap.Strings("missing", state.Missing))...)
-		return state, nil
-	}
-	log.Info("confinement", fields...)
-	return state, nil
-}
-
-func (s *setup) sandbox(apply func(confine.Mode, confine.Needs) (confine.State, error)) (confine.State, error) {
+func (s *setup) enterSandbox(apply applyFunc) (confine.State, error) {
 	var mode confine.Mode
 	if err := mode.UnmarshalText([]byte(s.config.Sandbox)); err != nil {
 		return confine.State{}, s.fault("sandbox", "%v", err)
@@ -43,9 +26,24 @@ func (s *setup) sandbox(apply func(confine.Mode, confine.Needs) (confine.State, 
 	return state, nil
 }
 
+func logSandbox(log *zap.Logger, state confine.State) {
+	fields := []zap.Field{
+		zap.Stringer("sandbox", state.Mode), zap.String("level", string(state.Level())), zap.Int("landlock_abi", state.LandlockABI),
+		zap.Bool("files", state.Files), zap.Bool("tcp_ports", state.Ports), zap.Bool("system_calls", state.SystemCalls),
+	}
+	if len(state.Open) > 0 {
+		fields = append(fields, zap.Strings("open", state.Open))
+	}
+	if len(state.Missing) > 0 {
+		log.Warn("the process is not wholly confined", append(fields, zap.Strings("missing", state.Missing))...)
+		return
+	}
+	log.Info("confinement", fields...)
+}
+
 // checkSandbox reports how far the server would be confined.
 func (s *setup) checkSandbox(r *report) {
-	state, err := s.sandbox(confine.Probe)
+	state, err := s.enterSandbox(confine.Probe)
 	r.add("sandbox", state.String(), err)
 	if err != nil {
 		return

@@ -52,7 +52,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	}
 	defer service.close(log)
 	p.startLimitingMemory(log)
-	if service.sandbox, err = s.enterSandbox(p.confine, log); err != nil {
+	if service.sandbox, err = s.enterSandbox(p.confine); err != nil {
 		return err
 	}
 	if f.directory != "" {
@@ -61,6 +61,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 		}
 	}
 	service.logStart(log, s)
+	logSandbox(log, service.sandbox)
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
 	return service.run(ctx, s.config.ShutdownTimeout, log)
