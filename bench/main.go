@@ -50,6 +50,7 @@ func measurements() []measurement {
 		{"small", measureSmall},
 		{"download", measureDownload},
 		{"upload", measureUpload},
+		{"limits", measureLimits},
 		{"memory", measureMemory},
 		{"sharing", measureSharing},
 		{"queue", measureQueue},

@@ -29,12 +29,15 @@ type Config struct {
 	// Hosts are virtual hosts (RFC 7151): servers of their own behind the same
 	// addresses. Their names are unique.
 	Hosts []Host `mapstructure:"hosts"`
+	// Buckets are those of object stores that homes and mounts can be in. Their
+	// names are unique.
+	Buckets []Bucket `mapstructure:"buckets"`
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
 	// Hooks are told of what clients have done.
 	Hooks []Hook `mapstructure:"hooks"`
-	// Limits bounds sessions and waiting times.
+	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
 	// Sandbox confines the process: "auto" as far as the system can, "required"
 	// or it does not start, "off" not at all.
@@ -157,36 +160,6 @@ type Host struct {
 	// Users are the accounts that this host alone has, and its only ones.
 	// Empty: the server's.
 	Users []User `mapstructure:"users"`
-}
-
-// Limits bounds sessions and waiting times. Zero: no limit.
-type Limits struct {
-	// Sessions is the largest number of sessions at one time.
-	Sessions int `mapstructure:"sessions"`
-	// SessionsPerIP is the same for one client address.
-	SessionsPerIP int `mapstructure:"sessions_per_ip"`
-	// SessionsPerUser is the same for one user.
-	SessionsPerUser int `mapstructure:"sessions_per_user"`
-	// LoginTimeout is how long a client may take to log in.
-	LoginTimeout time.Duration `mapstructure:"login_timeout"`
-	// IdleTimeout is how long a session may send no command while no transfer
-	// runs.
-	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
-	// StallTimeout is how long a transfer may move no byte.
-	StallTimeout time.Duration `mapstructure:"stall_timeout"`
-}
-
-// SandboxAllow is what a sandbox leaves open for programs that the server
-// starts, and for what a later configuration will need.
-type SandboxAllow struct {
-	// Read are files and directories to read.
-	Read []Path `mapstructure:"read"`
-	// Write are files and directories to read and write.
-	Write []Path `mapstructure:"write"`
-	// Execute are programs to start, and directories of such.
-	Execute []Path `mapstructure:"execute"`
-	// Connect are TCP ports to connect to.
-	Connect portalloc.PortList `mapstructure:"connect"`
 }
 
 // Admin settles the admin interface.

@@ -69,6 +69,10 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				Users: []User{{Name: "bob", Password: "x", Account: Account{Home: "/b", Place: DefaultPlace()}}},
 			}},
 		},
+		"buckets": {
+			`[{name: b, url: "s3://b?region=us-east-1", access_key: a, secret_key: s, credentials_file: f, part_size: 5MiB}]`,
+			[]Bucket{{Name: "b", URL: "s3://b?region=us-east-1", AccessKey: "a", SecretKey: "s", CredentialsFile: "f", PartSize: 5 << 20}},
+		},
 		"hooks": {
 			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
 			[]Hook{
@@ -90,6 +94,19 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
 		"shutdown_timeout":         {"1m", time.Minute},
+
+		"limits.logins_per_minute":         {"4", 4},
+		"limits.logins_per_minute_per_ip":  {"5", 5},
+		"limits.transfers_per_session":     {"6", 6},
+		"limits.transfers_per_user":        {"7", 7},
+		"limits.passive_leases_per_ip":     {"8", 8},
+		"limits.commands_per_second":       {"9", 9},
+		"limits.upload_rate":               {"1KiB", Size(1 << 10)},
+		"limits.download_rate":             {"2000", Size(2000)},
+		"limits.upload_rate_per_user":      {"3MiB", Size(3 << 20)},
+		"limits.download_rate_per_user":    {"4MiB", Size(4 << 20)},
+		"limits.upload_rate_per_session":   {"5MiB", Size(5 << 20)},
+		"limits.download_rate_per_session": {"6GiB", Size(6 << 30)},
 	}
 	variables := map[string]string{}
 	for _, k := range settings() {

@@ -59,6 +59,16 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Limits.IdleTimeout = 0
 			c.Users = []User{{Name: "123", Password: "x", Account: Account{Home: Path(filepath.Join(home, "files")), Place: DefaultPlace()}}}
 		},
+		"limits.yaml": func(c *Config) {
+			c.Limits = Limits{
+				Sessions: 500, SessionsPerIP: 10, SessionsPerUser: 4,
+				LoginsPerMinute: 600, LoginsPerMinutePerIP: 20,
+				TransfersPerSession: 1000, TransfersPerUser: 3, PassiveLeasesPerIP: 20, CommandsPerSecond: 30,
+				UploadRate: 100 << 20, DownloadRate: 1 << 30, UploadRatePerUser: 20 << 20, DownloadRatePerUser: 50 << 20,
+				UploadRatePerSession: 10 << 20, DownloadRatePerSession: 1_000_000,
+				LoginTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, StallTimeout: 2 * time.Minute,
+			}
+		},
 		"hosts.yaml": func(c *Config) {
 			c.TLS.Certificate = Path(filepath.Join(home, "cert.pem"))
 			c.TLS.Key = Path(filepath.Join(home, "key.pem"))
@@ -99,9 +109,14 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 					},
 				},
 				{Name: "bob", Password: "x", Account: Account{Home: "/srv/bob", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000}}},
+				{Name: "dave", Password: "x", Account: Account{Place: inBucket("archive", "%u/"), placed: true, Mounts: []Mount{{Path: "/pub", Place: inBucket("other", "", "list", "read")}}}},
 				{Name: "carol", Password: "x", Account: Account{Place: DefaultPlace(), placed: true}},
 			}
-			c.Users[2].Storage, c.Users[2].KeepPartials = "memory", 0
+			c.Users[3].Storage, c.Users[3].KeepPartials = "memory", 0
+			c.Buckets = []Bucket{
+				{Name: "archive", URL: "s3://my-bucket?region=eu-central-1", AccessKey: "AKIA", SecretKey: "not to be shown", PartSize: 16 << 20},
+				{Name: "other", URL: "gs://other-bucket", CredentialsFile: Path(filepath.Join(home, "google.json"))},
+			}
 		},
 		"events.yaml": func(c *Config) {
 			c.Hooks = []Hook{
@@ -321,5 +336,12 @@ func otherThan(t *testing.T, file string, files []string) string {
 func permitted(permissions ...string) Place {
 	p := DefaultPlace()
 	p.Permissions = permissions
+	return p
+}
+
+// inBucket is a place in a bucket.
+func inBucket(name, prefix string, permissions ...string) Place {
+	p := permitted(permissions...)
+	p.Storage, p.Bucket, p.Prefix = "object", name, prefix
 	return p
 }

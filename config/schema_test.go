@@ -31,11 +31,15 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	limits, err := os.ReadFile("testdata/good/limits.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	shown, err := Default().YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "accounts": strings.NewReplacer("2026-12-31", `"2026-12-31"`, "10.0.0.0/8", "[10.0.0.0/8]", "order: users", "order: [users]").Replace(string(accounts)), "storage": strings.ReplaceAll(string(storage), "permissions: list", "permissions: [list]"), "shown": string(shown)} {
+	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "accounts": strings.NewReplacer("2026-12-31", `"2026-12-31"`, "10.0.0.0/8", "[10.0.0.0/8]", "order: users", "order: [users]").Replace(string(accounts)), "storage": strings.ReplaceAll(string(storage), "permissions: list", "permissions: [list]"), "limits": string(limits), "shown": string(shown)} {
 		if problems := readSchema(t).check(asJSON(t, text)); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
 		}
@@ -54,6 +58,8 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"sandbox: on":                          "is none of",
 		"limits: {sessions: -1}":               "is too small",
 		"limits: {sessions: 1.5}":              "matches no type",
+		"limits: {transfers_per_user: -1}":     "is too small",
+		"limits: {upload_rate: 10MB}":          "matches 0 of the alternatives",
 		"tls: {min_version: 1.2}":              "is none of",
 		"passive: {peer: [10.0.0.1]}":          "matches 0 of the alternatives",
 		"users: [{name: a, home: /a}]":         "matches 0 of the alternatives",

@@ -28,6 +28,8 @@ func TestYAMLReadsBack(t *testing.T) {
 		}},
 		{Name: "d", Password: mask, Groups: []string{"staff"}, Account: Account{Place: DefaultPlace(), Expires: day(2026, time.May, 1)}},
 	}
+	full.Users = append(full.Users, User{Name: "e", Password: mask, Account: Account{Place: inBucket("b", "%u")}})
+	full.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: mask}, {Name: "c", URL: "gs://c", CredentialsFile: "/c.json", PartSize: 16 << 20}}
 	full.Groups = []Group{{Name: "staff", Account: Account{Home: "/srv/%u", Place: otherPlace(), placed: true, Hours: "Sat", Disabled: true}}}
 	full.QuotaFile = "/var/lib/quota"
 	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
@@ -80,13 +82,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 	c := Default()
 	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Account: Account{Home: "/a"}}}
 	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
+	c.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: "key digest"}}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 6 {
-		t.Errorf("got %s, want the password masked in all six", shown)
+	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password) + fmt.Sprintf("%+v %#v", c.Buckets, c.Buckets)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 9 {
+		t.Errorf("got %s, want the secrets masked in all nine", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

@@ -88,10 +88,15 @@ type AccountLimits struct {
 // made there. If not, a group does, or Place has the values of DefaultPlace.
 func (a Account) Places() bool { return a.placed }
 
+// hasHome says whether it settles where the home is.
+func (a Account) hasHome() bool {
+	return a.Home != "" || a.Storage == "memory" || a.Storage == "object"
+}
+
 // note is told of every key that the file sets.
 func (a *Account) note(key string) {
 	switch key {
-	case "create_home", "storage", "base", "uploads", "durable", "keep_partials", "symlinks", "umask":
+	case "create_home", "storage", "base", "bucket", "prefix", "uploads", "durable", "keep_partials", "symlinks", "umask":
 		a.placed = true
 	}
 }

@@ -21,6 +21,7 @@ func (c *Config) Validate() error {
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
 	v.checkUnique("auth.order", v.Auth.Order)
 	v.checkHosts()
+	v.checkBuckets()
 	v.checkHooks()
 	v.checkLimits()
 	v.checkRest()
@@ -40,22 +41,6 @@ func (v *validation) add(key, format string, args ...any) {
 // addFrom is add for a key that is missing because of what another one says.
 func (v *validation) addFrom(other, key, format string, args ...any) {
 	v.found = append(v.found, &Fault{Source: v.Source(other), Key: key, Problem: fmt.Sprintf(format, args...)})
-}
-
-func (v *validation) checkLimits() {
-	for _, limit := range []struct {
-		key   string
-		count int
-	}{
-		{"limits.sessions", v.Limits.Sessions},
-		{"limits.sessions_per_ip", v.Limits.SessionsPerIP},
-		{"limits.sessions_per_user", v.Limits.SessionsPerUser},
-	} {
-		v.notNegativeCount(limit.key, limit.count)
-	}
-	v.notNegative("limits.login_timeout", v.Limits.LoginTimeout, "no limit")
-	v.notNegative("limits.idle_timeout", v.Limits.IdleTimeout, "no limit")
-	v.notNegative("limits.stall_timeout", v.Limits.StallTimeout, "no limit")
 }
 
 func (v *validation) checkRest() {

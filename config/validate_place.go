@@ -13,6 +13,8 @@ import (
 func (v *validation) checkPlace(key, dirKey string, dir Path, create bool, p Place) {
 	isMemory := p.Storage == "memory"
 	switch {
+	case p.Storage == "object":
+		v.checkObjectPlace(key, dirKey, dir, create, p)
 	case dir == "" && !isMemory:
 		v.add(key+"."+dirKey, "is missing: name the directory that the user sees")
 	case dir != "" && isMemory:
@@ -27,6 +29,9 @@ func (v *validation) checkPlace(key, dirKey string, dir Path, create bool, p Pla
 func (v *validation) checkStorage(key string, p Place) {
 	if (p.Base != "") != (p.Storage == "overlay") {
 		v.add(key+".base", "goes with storage overlay, and only there: set both or neither")
+	}
+	if (p.Bucket != "" || p.Prefix != "") && p.Storage != "object" {
+		v.add(key+".bucket", "and prefix go with storage object, and only there: remove them, or set storage: object")
 	}
 	if p.Permissions != nil && len(p.Permissions) == 0 {
 		v.add(key+".permissions", "is empty, which allows nothing: name some, or leave the key out to allow everything")
@@ -82,7 +87,7 @@ func (v *validation) checkQuota(key string, u Account) {
 	case u.Quota == Quota{}:
 		return
 	}
-	if u.Storage == "memory" || u.Storage == "overlay" {
+	if u.Storage != "" && u.Storage != "local" {
 		v.add(key, "goes with storage local alone: remove it, or change the storage")
 	}
 	if v.QuotaFile == "" {

@@ -44,7 +44,7 @@ func (v *validation) checkUser(key string, u User) {
 			v.add(fmt.Sprintf("%s.groups[%d]", key, i), "there is no group %q: define it in groups, or leave it out", name)
 		}
 	}
-	if u.Home != "" || u.Storage == "memory" || !v.haveHome(u.Groups) {
+	if u.hasHome() || !v.haveHome(u.Groups) {
 		v.checkPlace(key, "home", u.Home, u.CreateHome, u.Place)
 	} else {
 		v.checkStorage(key, u.Place)
@@ -55,7 +55,7 @@ func (v *validation) checkUser(key string, u User) {
 // haveHome says whether one of the groups has a home for its members.
 func (v *validation) haveHome(groups []string) bool {
 	return slices.ContainsFunc(v.Groups, func(g Group) bool {
-		return slices.Contains(groups, g.Name) && (g.Home != "" || g.Storage == "memory")
+		return slices.Contains(groups, g.Name) && g.hasHome()
 	})
 }
 
@@ -72,7 +72,7 @@ func (v *validation) checkGroups() {
 		default:
 			first[g.Name] = i
 		}
-		if g.Home != "" || g.Storage == "memory" {
+		if g.hasHome() {
 			v.checkPlace(key, "home", g.Home, g.CreateHome, g.Place)
 		} else {
 			v.checkStorage(key, g.Place)

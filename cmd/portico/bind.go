@@ -25,6 +25,8 @@ type service struct {
 	accounts  *accounts             // nil before they were opened
 	hooks     hooks
 	sandbox   confine.State
+	// mostSessions are those at one time. 0: as many as come.
+	mostSessions int
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
@@ -35,7 +37,8 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, faults := &service{}, []error(nil)
+	options.Limits.Sessions = s.mostSessions(portalloc.ReadSystem().OpenFiles)
+	service, faults := &service{mostSessions: options.Limits.Sessions}, []error(nil)
 	if service.accounts, err = s.openAccounts(); err != nil {
 		return nil, err
 	}

@@ -22,8 +22,9 @@ func (p *program) checkCommand() *cobra.Command {
 		Short: "Try whether `portico serve` would start, with nothing served",
 		Long: `Make every check that the start of a server makes: the configuration, the
 users' password hashes and homes, the certificates, whether the control and
-passive ports can be bound, and whether the commands and spools of hooks can be
-used. Exit code 1 if one fails. Warnings and notices are
+passive ports can be bound, whether the buckets of object storage can be listed,
+and whether the commands and spools of hooks can be used. Exit code 1 if one
+fails. Warnings and notices are
 about passive ports that would fail later, now and then. Run it as the user that
 will run the server, while the server does not run.`,
 		Args: cobra.MaximumNArgs(1),
@@ -61,12 +62,18 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		return
 	}
 	s := &setup{config: cfg, file: f.file}
+	bucketsErr := s.openBuckets(ctx)
+	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
 	if usersErr == nil {
 		usersErr = s.tryUsers()
 	}
 	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
 	r.addUnsafeLinks(s.unsafeLinks())
+	if bucketsErr != nil {
+		r.add("buckets", "", bucketsErr)
+	}
+	s.checkBuckets(ctx, r)
 	s.tls, err = loadTLS(cfg)
 	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry("tls", leaf(s.tls), time.Now())))
 	s.checkHostTLS(r, time.Now())
@@ -77,7 +84,9 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	for i, l := range cfg.Listeners {
 		r.add("listen on "+l.Address, s.describeListener(l.Address), s.tryListener(ctx, i))
 	}
-	s.checkPrivileges(r, portalloc.ReadSystem())
+	system := portalloc.ReadSystem()
+	s.checkPrivileges(r, system)
+	s.checkOpenFiles(r, system.OpenFiles)
 	s.checkPassive(r)
 	if err := s.sockets.unused(); err != nil {
 		r.add("socket activation", "", err)

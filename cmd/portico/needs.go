@@ -3,11 +3,9 @@ package main
 import (
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/portico-ftp/portico/cmd/portico/confine"
@@ -31,6 +29,7 @@ func (s *setup) needs() confine.Needs {
 		s.nameNeeds,
 		s.homeNeeds,
 		s.sourceNeeds,
+		s.bucketNeeds,
 		s.stateNeeds,
 		s.hookNeeds,
 		s.allowedNeeds,
@@ -137,42 +136,6 @@ func resolving(hosts ...string) confine.Needs {
 	return confine.Needs{}
 }
 
-// reaching is what it takes to talk to the server of a URL. A scheme has the
-// port that is written in the URL, or its own.
-func reaching(address string, ofScheme map[string]uint16) confine.Needs {
-	parsed, err := url.Parse(address)
-	if err != nil {
-		return confine.Needs{}
-	}
-	needs := resolving(parsed.Hostname())
-	port := ofScheme[parsed.Scheme]
-	if n, err := strconv.ParseUint(parsed.Port(), 10, 16); err == nil {
-		port = uint16(n)
-	}
-	if port != 0 {
-		needs.Connect = append(needs.Connect, confine.Port(port)...)
-	}
-	needs.Add(trustingAuthorities())
-	return needs
-}
-
-// webPorts are those of web servers, for reaching.
-func webPorts() map[string]uint16 { return map[string]uint16{"http": 80, "https": 443} }
-
-// trustingAuthorities is what it takes to verify certificates of servers: where
-// systems keep those of the authorities.
-func trustingAuthorities() confine.Needs {
-	needs := confine.Needs{Read: []string{
-		"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/pki",
-	}}
-	for _, variable := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
-		if path := os.Getenv(variable); path != "" {
-			needs.Read = append(needs.Read, absolute(config.Path(path)))
-		}
-	}
-	return needs
-}
-
 // homeNeeds are the homes and mounts of all users. Those of users whom another
 // source knows come from groups, or are for sandbox_allow.
 func (s *setup) homeNeeds() confine.Needs {
@@ -268,7 +231,7 @@ func (s *setup) hookNeeds() confine.Needs {
 			needs.Add(starting(hook.Command[0]))
 			continue
 		}
-		needs.Add(reaching(hook.URL.Reveal(), webPorts()))
+		needs.Add(reachingWeb(hook.URL.Reveal()))
 		needs.Add(followed(hook.SecretFile))
 		if hook.Spool != "" {
 			needs.Write = append(needs.Write, absolute(hook.Spool))

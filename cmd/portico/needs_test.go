@@ -115,6 +115,7 @@ func TestNeedsKnowEveryAddress(t *testing.T) {
 		"passive.public_address.address": "a name to look up, see nameNeeds",
 		"active.foreign_address":         "true or false",
 		"hooks.url":                      "see hookNeeds",
+		"buckets.url":                    "see bucketNeeds",
 		"admin.address":                  "must be empty",
 	}
 	var found []string
@@ -184,9 +185,12 @@ func TestNeeds(t *testing.T) {
 			passiveOnly(s)
 			s.config.Passive.PublicAddress = config.AddressRules{{Address: "192.0.2.1"}, {Address: "local"}}
 		}, notHave: []string{"/etc/hosts"}},
-		"a webhook":           {change: withHook(config.Hook{URL: "https://192.0.2.1/x", Spool: "/var/spool/x"}), connect: []uint16{443}, write: []string{"/var/spool/x"}, read: []string{"/etc/ssl"}},
-		"a webhook at a port": {change: withHook(config.Hook{URL: "http://hook.example:8080/x"}), connect: []uint16{53, 8080}},
-		"a command":           {change: withHook(config.Hook{Command: []string{"true"}}), read: []string{"/etc"}},
+		"a webhook":                       {change: withHook(config.Hook{URL: "https://192.0.2.1/x", Spool: "/var/spool/x"}), connect: []uint16{443}, write: []string{"/var/spool/x"}, read: []string{"/etc/ssl"}},
+		"a webhook at a port":             {change: withHook(config.Hook{URL: "http://hook.example:8080/x"}), connect: []uint16{53, 8080}},
+		"a bucket":                        {change: withBucket(config.Bucket{URL: "s3://b", AccessKey: "a"}), connect: []uint16{53, 443}, read: []string{"/etc/ssl", "/etc/hosts"}},
+		"a bucket elsewhere":              {change: withBucket(config.Bucket{URL: "s3://b?endpoint=http://192.0.2.1:9000&region=x", CredentialsFile: "/etc/portico/keys"}), connect: []uint16{53, 443, 9000}, read: []string{"/etc/portico"}},
+		"a bucket with the machine's key": {change: withBucket(config.Bucket{URL: "gs://b"}), connect: []uint16{53, 80, 443}},
+		"a command":                       {change: withHook(config.Hook{Command: []string{"true"}}), read: []string{"/etc"}},
 		"what is allowed by hand": {change: func(s *setup) {
 			passiveOnly(s)
 			s.config.SandboxAllow = config.SandboxAllow{Read: []config.Path{"/r"}, Write: []config.Path{"/w"}, Connect: all}
@@ -250,6 +254,10 @@ func withGroup(g driver.User) func(*setup) {
 
 func withHook(h config.Hook) func(*setup) {
 	return func(s *setup) { passiveOnly(s); s.config.Hooks = []config.Hook{h} }
+}
+
+func withBucket(b config.Bucket) func(*setup) {
+	return func(s *setup) { passiveOnly(s); s.config.Buckets = []config.Bucket{b} }
 }
 
 func passiveOnly(s *setup) { s.config.Active.Enabled = false }

@@ -35,10 +35,11 @@ SIGINT let running transfers end; a second one ends the server at once.`,
 }
 
 func (p *program) serve(ctx context.Context, f *serveFlags) error {
-	s, err := p.prepare(f)
+	s, err := p.prepare(ctx, f)
 	if err != nil {
 		return err
 	}
+	defer s.closeBuckets()
 	log, err := newLogger(s.config.Log, p.stderr)
 	if err != nil {
 		return err
@@ -64,6 +65,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	logSandbox(log, service.sandbox)
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
+	defer s.watchBuckets(ctx, log)()
 	return service.run(ctx, s.config.ShutdownTimeout, log)
 }
 
@@ -76,6 +78,7 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 		zap.Bool("tls", setup.tls != nil),
 		zap.Int("users", setup.userCount()),
 		zap.Int("hosts", len(setup.hosts)),
+		zap.Int("most_sessions", s.mostSessions),
 		zap.Int("hooks", len(s.hooks.list)),
 		zap.String("version", buildVersion()))
 }

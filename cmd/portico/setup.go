@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type setup struct {
 	allow  driver.Permissions // the most that anybody may do
 	tls    *tls.Config        // nil: none is offered
 	hosts  []hostSetup        // one for each of config.Hosts
+	// buckets are those of config.Buckets that could be opened.
+	buckets []*bucket
 	// sockets are those that a service manager has opened. Nil: none.
 	sockets *handedSockets
 	// generated is the password of the user that stands in where nobody is
@@ -31,8 +34,9 @@ type setup struct {
 const generatedUser = "ftp"
 
 // prepare reads and checks everything that a server needs. Its error joins all
-// that is wrong.
-func (p *program) prepare(f *serveFlags) (*setup, error) {
+// that is wrong. The caller closes the buckets of the setup; there is none with
+// an error.
+func (p *program) prepare(ctx context.Context, f *serveFlags) (*setup, error) {
 	s, faults := &setup{file: f.file}, []error{checkUID(p.uid, f.allowRoot)}
 	var err error
 	s.config, err = f.load(p.environ)
@@ -40,10 +44,13 @@ func (p *program) prepare(f *serveFlags) (*setup, error) {
 	if s.config == nil {
 		return nil, errors.Join(faults...)
 	}
-	faults = append(faults, s.addUsers(f))
+	faults = append(faults, s.openBuckets(ctx), s.addUsers(f))
 	s.tls, err = loadTLS(s.config)
 	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
-	return s, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, errors.Join(err, s.closeBuckets())
+	}
+	return s, nil
 }
 
 // takeSockets takes over what a service manager has opened for this process.

@@ -31,6 +31,9 @@ func (s *setup) userMounts(list, user string, configured []config.Mount) ([]driv
 
 // userMount does that for one, or for the home.
 func (s *setup) userMount(key, user string, m config.Mount) (driver.UserMount, error) {
+	if m.Storage == "object" {
+		return s.objectMount(key, user, m)
+	}
 	mount := driver.UserMount{Path: m.Path, Storage: driver.Storage{Dir: string(m.Dir), Base: string(m.Base), Create: m.Create}}
 	var faults []error
 	check := func(key string, err error) {
@@ -51,6 +54,16 @@ func (s *setup) userMount(key, user string, m config.Mount) (driver.UserMount, e
 	check(key+"."+dirKey(m), checkUserDirectory(string(m.Dir), user, m.Create))
 	check(key+".base", checkUserDirectory(string(m.Base), user, false))
 	return mount, errors.Join(faults...)
+}
+
+// objectMount is userMount for a bucket: the other settings are for directories.
+func (s *setup) objectMount(key, user string, m config.Mount) (driver.UserMount, error) {
+	permissions, err := parsePermissions(m.Permissions)
+	if err != nil {
+		err = s.fault(key+".permissions", "%v", err)
+	}
+	storage, storageErr := s.objectStorage(key, user, m.Place)
+	return driver.UserMount{Path: m.Path, Storage: storage, Permissions: permissions}, errors.Join(err, storageErr)
 }
 
 // dirKey is the name of the key that holds the directory.

@@ -1,0 +1,57 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// measureLimits downloads one large file from three servers in turn: without
+// limits, with all that count and a bandwidth that is never reached, and held to
+// a bandwidth that this machine could exceed.
+func measureLimits(ctx context.Context, l *lab, o options) (rows []row, err error) {
+	if _, err := l.provideLarge(); err != nil {
+		return nil, err
+	}
+	var sources []*source
+	for _, limits := range []map[string]any{
+		{},
+		{
+			"sessions": 1000, "sessions_per_ip": 1000, "sessions_per_user": 1000, "transfers_per_user": 1000, "commands_per_second": 10_000,
+			"download_rate": "100GiB", "download_rate_per_user": "100GiB", "download_rate_per_session": "100GiB",
+		},
+		{"download_rate": "512MiB"},
+	} {
+		s, err := l.startWithLimits(10, limits)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.stop()) }()
+		c, err := dial(s.address)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, c.close()) }()
+		if err := c.login(userName, l.password); err != nil {
+			return nil, err
+		}
+		sources = append(sources, &source{server: s, fetch: c.fetchLarge})
+	}
+	if err := alternate(ctx, o.rounds, sources...); err != nil {
+		return nil, err
+	}
+	free, limited, held := sources[0], sources[1], sources[2]
+	ratio := float64(mean(limited.used)) / float64(mean(free.used))
+	return []row{
+		downloadRow("Download of 1 GiB without limits", free),
+		downloadRow("The same with limits that are not reached", limited),
+		{"Ratio of their server CPU times (means)", fmt.Sprintf("%.2f", ratio), "at most 1.05", judge(ratio <= 1.05)},
+		downloadRow("The same held to 512MiB per second", held),
+	}, nil
+}
+
+func downloadRow(name string, s *source) row {
+	return row{name, fmt.Sprintf("%.2f GiB/s, %.3f CPU s/GiB", median(s.rates)/(1<<30), mean(s.used).Seconds()), "", unjudged}
+}
