@@ -61,7 +61,10 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				Limits: AccountLimits{Sessions: 2, UploadRate: 1 << 20}, Expires: day(2026, time.December, 31),
 			}}},
 		},
-		"auth.order": {"sql,users", []string{"sql", "users"}},
+		"auth.file.path":       {"u.yaml", Path("u.yaml")},
+		"auth.htpasswd.path":   {"h", Path("h")},
+		"auth.htpasswd.groups": {"a,b", []string{"a", "b"}},
+		"auth.order":           {"sql,users", []string{"sql", "users"}},
 		"hosts": {
 			"[{name: b.example, certificate: c.pem, key: k.pem, client_ca: ca.pem, banner: hi, users: [{name: bob, password: x, home: /b}]}]",
 			[]Host{{

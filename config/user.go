@@ -6,8 +6,8 @@ import "net/netip"
 type User struct {
 	// Name is what the client sends as USER.
 	Name string `mapstructure:"name"`
-	// Password is the hash of the password: argon2id, bcrypt, or crypt(3) $5$
-	// or $6$.
+	// Password is the hash of the password: argon2id, bcrypt, crypt(3) $5$,
+	// $6$ or $y$, or PBKDF2.
 	Password Secret `mapstructure:"password"`
 	// Anonymous takes every password, and the name "ftp" too. Such a user may
 	// list and read unless Permissions say otherwise. At most one.
@@ -107,4 +107,25 @@ type Auth struct {
 	// Order is in which order the sources are asked; the first that knows a
 	// name decides. Empty: the order in which they stand here.
 	Order []string `mapstructure:"order" oneof:"users file htpasswd sql ldap http"`
+	// File is a file of users, which `portico user` edits.
+	File UsersFile `mapstructure:"file"`
+	// Htpasswd is a file of names and hashes as web servers have them.
+	Htpasswd Htpasswd `mapstructure:"htpasswd"`
+}
+
+// UsersFile is a file with users in the form of Config.Users. It is read again
+// when it changes.
+type UsersFile struct {
+	// Path is a YAML, TOML or JSON file. Empty: there is none.
+	Path Path `mapstructure:"path"`
+}
+
+// Htpasswd is a file with a line NAME:HASH for each user. It is read again when
+// it changes.
+type Htpasswd struct {
+	// Path is the file. Empty: there is none.
+	Path Path `mapstructure:"path"`
+	// Groups settle everything but the password for its users. One of them
+	// needs a home.
+	Groups []string `mapstructure:"groups"`
 }

@@ -19,7 +19,7 @@ func (c *Config) Validate() error {
 	v.checkTLS()
 	v.checkGroups()
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
-	v.checkUnique("auth.order", v.Auth.Order)
+	v.checkAuth()
 	v.checkHosts()
 	v.checkBuckets()
 	v.checkHooks()

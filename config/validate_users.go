@@ -38,12 +38,7 @@ func (v *validation) checkUser(key string, u User) {
 	case u.Password != "" && u.Anonymous:
 		v.add(key+".password", "an anonymous user takes any password: remove it, or make the user not anonymous")
 	}
-	v.checkUnique(key+".groups", u.Groups)
-	for i, name := range u.Groups {
-		if !slices.ContainsFunc(v.Groups, func(g Group) bool { return g.Name == name }) {
-			v.add(fmt.Sprintf("%s.groups[%d]", key, i), "there is no group %q: define it in groups, or leave it out", name)
-		}
-	}
+	v.checkMemberships(key+".groups", u.Groups)
 	if u.hasHome() || !v.haveHome(u.Groups) {
 		v.checkPlace(key, "home", u.Home, u.CreateHome, u.Place)
 	} else {
@@ -52,11 +47,40 @@ func (v *validation) checkUser(key string, u User) {
 	v.checkAccount(key, u.Account)
 }
 
+// checkMemberships checks a list of names of groups.
+func (v *validation) checkMemberships(key string, groups []string) {
+	v.checkUnique(key, groups)
+	for i, name := range groups {
+		if !slices.ContainsFunc(v.Groups, func(g Group) bool { return g.Name == name }) {
+			v.add(fmt.Sprintf("%s[%d]", key, i), "there is no group %q: define it in groups, or leave it out", name)
+		}
+	}
+}
+
 // haveHome says whether one of the groups has a home for its members.
 func (v *validation) haveHome(groups []string) bool {
 	return slices.ContainsFunc(v.Groups, func(g Group) bool {
 		return slices.Contains(groups, g.Name) && g.hasHome()
 	})
+}
+
+func (v *validation) checkAuth() {
+	v.checkUnique("auth.order", v.Auth.Order)
+	htpasswd := v.Auth.Htpasswd
+	switch {
+	case htpasswd.Path != "":
+		v.checkSourceGroups("auth.htpasswd.groups", htpasswd.Groups)
+	case len(htpasswd.Groups) > 0:
+		v.addFrom("auth.htpasswd.groups", "auth.htpasswd.path", "is missing: name the file, or remove auth.htpasswd.groups")
+	}
+}
+
+// checkSourceGroups checks the groups of users who have a home from nowhere else.
+func (v *validation) checkSourceGroups(key string, groups []string) {
+	v.checkMemberships(key, groups)
+	if !v.haveHome(groups) {
+		v.add(key, "has no group with a home, so nobody could log in: name one")
+	}
 }
 
 func (v *validation) checkGroups() {

@@ -41,8 +41,8 @@ type Account struct {
 	// RefusedCommands are the verbs, in upper case, that this user may not
 	// use. Nil: none.
 	RefusedCommands []string
-	// Contact is what an anonymous client has given as its e-mail address
-	// (RFC 1635). It is for logs, and may be anything.
+	// Contact is the e-mail address that an anonymous client has given as its
+	// password (RFC 1635), for logs. Empty: none.
 	Contact string
 	// Limits bounds what the account may use, in the place of the server's
 	// limits for each user.

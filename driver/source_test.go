@@ -155,10 +155,12 @@ func TestAccessSettlesWhoMayLogIn(t *testing.T) {
 func TestAnonymousContactIsKept(t *testing.T) {
 	t.Parallel()
 	users := oneUser(t, driver.User{Name: "anonymous", Anonymous: true})
-	account, err := users.Authenticate(t.Context(), driver.Attempt{User: "FTP", Password: "me@example.org"})
-	must(t, err)
-	if account.Name != "anonymous" || account.Contact != "me@example.org" {
-		t.Errorf("account %q of %q, want anonymous of me@example.org", account.Name, account.Contact)
+	for password, want := range map[string]string{"me@example.org": "me@example.org", "hunter2": "", "Me <me@example.org>": "", "a@b\n": "", "": ""} {
+		account, err := users.Authenticate(t.Context(), driver.Attempt{User: "FTP", Password: password})
+		must(t, err)
+		if account.Name != "anonymous" || account.Contact != want {
+			t.Errorf("account %q of %q, want anonymous of %q", account.Name, account.Contact, want)
+		}
 	}
 }
 

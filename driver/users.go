@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/mail"
 	"runtime"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ import (
 type User struct {
 	// Name is what the client sends with USER. Required.
 	Name string
-	// PasswordHash is an argon2id, bcrypt or SHA-crypt hash, see CheckHash.
+	// PasswordHash is a hash of an accepted kind, see CheckHash.
 	// Required in a List, unless Anonymous is set, where it must be empty.
 	PasswordHash string
 	// Anonymous accepts every password, and answers to the names "anonymous"
@@ -185,9 +186,19 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 		RefusedCommands: user.refusedCommands, Operator: user.operator,
 	}
 	if found.User.Anonymous {
-		account.Contact = attempt.Password
+		account.Contact = contactOf(attempt.Password)
 	}
 	return account, nil
+}
+
+// contactOf returns what is an e-mail address, and nothing for anything else: it
+// may be the password that somebody has elsewhere.
+func contactOf(password string) string {
+	address, err := mail.ParseAddress(password)
+	if err != nil || address.Address != password {
+		return ""
+	}
+	return password
 }
 
 // find asks the sources in their order. Nothing is found where none knows the

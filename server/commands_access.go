@@ -81,10 +81,18 @@ func (s *session) logIn(account *driver.Account, user, method string) string {
 	s.account, s.use = account, use
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
 	s.log = s.baseLog.With(zap.String("user", account.Name))
-	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), zap.String("contact", account.Contact))
+	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), contactField(account.Contact))
 	s.security(SecurityEvent{Kind: SecurityLoginOK, Method: method})
 	s.emit(Event{Kind: EventLogin})
 	return "PASS *"
+}
+
+// contactField is there for anonymous clients alone.
+func contactField(contact string) zap.Field {
+	if contact == "" {
+		return zap.Skip()
+	}
+	return zap.String("contact", contact)
 }
 
 // rewordLogin: with a client certificate USER alone logs in (RFC 4217 §10).

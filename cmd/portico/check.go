@@ -68,7 +68,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if usersErr == nil {
 		usersErr = s.tryUsers()
 	}
-	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
+	r.add("users", s.describeUsers(), usersErr)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
 		r.add("buckets", "", bucketsErr)
@@ -108,6 +108,19 @@ func describeFile(file string) string {
 		return "no file; defaults, environment and flags"
 	}
 	return file
+}
+
+// describeUsers counts those of the configuration and names where others come
+// from.
+func (s *setup) describeUsers() string {
+	text := fmt.Sprintf("%d in the configuration: hashes and homes", s.userCount())
+	ordered, _ := s.sourcesInOrder()
+	for _, from := range ordered {
+		if from.name != "users" {
+			text += ", " + from.name
+		}
+	}
+	return text
 }
 
 func describeTLS(s *setup) string {

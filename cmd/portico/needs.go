@@ -49,7 +49,7 @@ func (s *setup) systemNeeds() confine.Needs {
 }
 
 // configurationNeeds let the configuration be read again.
-func (s *setup) configurationNeeds() confine.Needs { return followed(config.Path(s.file)) }
+func (s *setup) configurationNeeds() confine.Needs { return rereading(config.Path(s.file)) }
 
 // certificateNeeds let certificates be read again once they are renewed.
 func (s *setup) certificateNeeds() confine.Needs {
@@ -57,12 +57,12 @@ func (s *setup) certificateNeeds() confine.Needs {
 	for _, h := range s.config.Hosts {
 		files = append(files, h.Certificate, h.Key, h.ClientCA)
 	}
-	return followed(files...)
+	return rereading(files...)
 }
 
-// followed is what it takes to read files again after somebody has replaced
+// rereading is what it takes to read files again after somebody has replaced
 // them.
-func followed(files ...config.Path) confine.Needs {
+func rereading(files ...config.Path) confine.Needs {
 	var needs confine.Needs
 	for _, file := range files {
 		if file != "" {
@@ -205,12 +205,37 @@ func expanded(template, user string) []string {
 func (s *setup) sourceNeeds() confine.Needs {
 	var needs confine.Needs
 	for _, from := range s.sources() {
-		if from.isSet {
-			needs.Add(from.needs)
+		if from.isSet && from.needs != nil {
+			needs.Add(from.needs())
 		}
 	}
 	return needs
 }
+
+// usersFileNeeds are the file of users, the homes that it names, and for users
+// that will be added the directories that those are in, if that is not all of
+// /home.
+func (s *setup) usersFileNeeds() confine.Needs {
+	file := s.config.Auth.File.Path
+	needs := rereading(file)
+	configured, err := s.config.LoadUsers(string(file))
+	if err != nil { // which is reported when the file is opened
+		return needs
+	}
+	in := &setup{config: s.config.WithUsers(configured, string(file)), buckets: s.buckets}
+	users, _ := in.driverUsers("users", configured)
+	for _, user := range users {
+		needs.Add(s.placeNeeds(user))
+		for _, home := range expanded(user.Home, user.Name) {
+			if above := filepath.Dir(home); !confine.IsNearRoot(above) {
+				needs.Write = append(needs.Write, above)
+			}
+		}
+	}
+	return needs
+}
+
+func (s *setup) htpasswdNeeds() confine.Needs { return rereading(s.config.Auth.Htpasswd.Path) }
 
 // stateNeeds are the files that the server writes for itself.
 func (s *setup) stateNeeds() confine.Needs {
@@ -232,7 +257,7 @@ func (s *setup) hookNeeds() confine.Needs {
 			continue
 		}
 		needs.Add(reachingWeb(hook.URL.Reveal()))
-		needs.Add(followed(hook.SecretFile))
+		needs.Add(rereading(hook.SecretFile))
 		if hook.Spool != "" {
 			needs.Write = append(needs.Write, absolute(hook.Spool))
 		}

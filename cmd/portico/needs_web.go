@@ -57,7 +57,7 @@ func trustingAuthorities() confine.Needs {
 func (s *setup) bucketNeeds() confine.Needs {
 	var needs confine.Needs
 	for _, bucket := range s.config.Buckets {
-		needs.Add(followed(bucket.CredentialsFile))
+		needs.Add(rereading(bucket.CredentialsFile))
 		address, err := url.Parse(bucket.URL)
 		if err != nil { // which was reported
 			continue

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
 	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/config"
+	"github.com/portico-ftp/portico/driver"
 )
 
 // applyFunc is confine.Apply or confine.Probe.
@@ -23,7 +25,23 @@ func (s *setup) enterSandbox(apply applyFunc) (confine.State, error) {
 	if err != nil {
 		return state, s.fault("sandbox", "%v: change that, or write auto", err)
 	}
+	s.confined.Store(&state)
 	return state, nil
+}
+
+// warnOutside tells of users who have come while the server ran and whose homes
+// and mounts it may not use before it is started anew.
+func (s *setup) warnOutside(log *zap.Logger, users []driver.User) {
+	state := s.confined.Load()
+	if state == nil { // not yet
+		return
+	}
+	for _, user := range users {
+		if err := state.Covers(s.placeNeeds(user)); err != nil {
+			log.Warn("a user cannot log in before the server is started anew, or the directory is in sandbox_allow.write at its start",
+				zap.String("user", user.Name), zap.Error(err))
+		}
+	}
 }
 
 func logSandbox(log *zap.Logger, state confine.State) {
@@ -66,7 +84,7 @@ func (s *setup) unfollowed() []string {
 		return nil
 	}
 	for _, file := range []string{s.file, string(s.config.TLS.Certificate), string(s.config.TLS.Key)} {
-		if file != "" && !confine.IsFollowed(absolute(config.Path(file))) {
+		if file != "" && confine.IsNearRoot(filepath.Dir(absolute(config.Path(file)))) {
 			files = append(files, file)
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
 )
@@ -28,6 +30,8 @@ type setup struct {
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
+	// confined is the state of the process once it is confined.
+	confined atomic.Pointer[confine.State]
 }
 
 // generatedUser is the name of that user.

@@ -58,7 +58,7 @@ func FollowedFile(file string) []string {
 	}
 	var paths []string
 	for _, path := range []string{file, target} {
-		if dir := filepath.Dir(path); !isNearRoot(dir) {
+		if dir := filepath.Dir(path); !IsNearRoot(dir) {
 			path = dir
 		}
 		paths = append(paths, path)
@@ -66,12 +66,9 @@ func FollowedFile(file string) []string {
 	return paths
 }
 
-// IsFollowed says whether a file can be read again after it was replaced, as
-// FollowedFile sees to it.
-func IsFollowed(file string) bool { return !isNearRoot(filepath.Dir(file)) }
-
-// isNearRoot is true for "/" and "/etc".
-func isNearRoot(dir string) bool {
+// IsNearRoot is true for "/" and for "/etc": too much to be given for the sake
+// of one file in it.
+func IsNearRoot(dir string) bool {
 	above := filepath.Dir(filepath.Clean(dir))
 	return above == filepath.Dir(above)
 }
