@@ -85,9 +85,7 @@ func TestTheKernelKeepsLinksInside(t *testing.T) {
 			}
 			r.send("MKD /made") // inside it works
 			r.expect(257)
-			if level := map[bool]string{true: "full", false: "none"}[refused]; !strings.Contains(p.log.String(), `"level": "`+level+`"`) {
-				t.Errorf("the log does not tell the level %s", level)
-			}
+			p.awaitLog(t, `"level": "`+map[bool]string{true: "full", false: "none"}[refused]+`"`)
 		})
 	}
 }
@@ -213,11 +211,66 @@ func TestWithoutLandlock(t *testing.T) {
 	}
 	p := startProgram(t, hidden("serve", "--config", s.configFile()))
 	p.awaitGreeting(t, s.controlAddress())
-	if log := p.log.String(); !strings.Contains(log, "the process is not wholly confined") || !strings.Contains(log, `"system_calls": true`) {
-		t.Error("the log does not tell what is missing")
-	}
+	p.awaitLog(t, "the process is not wholly confined", `"system_calls": true`)
 	if status := p.status(t, "NoNewPrivs"); status != "1" {
 		t.Errorf("no_new_privs is %s", status)
+	}
+}
+
+// Users who come while the server runs have what its sandbox knows.
+func TestUsersWhoComeLaterAreConfinedToo(t *testing.T) {
+	t.Parallel()
+	needSandbox(t)
+	s, outside := newSite(t), elsewhere(t)
+	file := filepath.Join(s.dir, "users", "users.json")
+	homes := filepath.Join(s.dir, "homes")
+	beside := func(name string) string { return filepath.Join(homes, name) }
+	for _, dir := range []string{filepath.Dir(file), homes, beside("first"), beside("second")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(homes map[string]string) {
+		var users []any
+		for name, home := range homes {
+			users = append(users, map[string]any{"name": name, "password": suite.hash, "home": home})
+		}
+		text, err := json.Marshal(map[string]any{"users": users})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{os.WriteFile(file+".new", text, 0o644), os.Rename(file+".new", file), suite.identity.own(s.dir)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	list(map[string]string{"first": beside("first")})
+	s.set("auth.file.path", file)
+	p := s.start()
+	list(map[string]string{"first": beside("first"), "second": beside("second")})
+	login := func(name string) int {
+		r := dialRaw(t, s.controlAddress())
+		r.send("USER %s", name)
+		r.expect(331)
+		r.send("PASS %s", suite.password)
+		code, _, err := r.reply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Close()
+		return code
+	}
+	eventually(t, startTimeout, "the second user gets in", func() bool { return login("second") == 230 })
+	list(map[string]string{"first": beside("first"), "second": beside("second"), "third": outside})
+	eventually(t, startTimeout, "the log tells of the third user", func() bool {
+		if code := login("third"); code != 530 {
+			t.Fatalf("the third user: %d", code)
+		}
+		return strings.Contains(p.log.String(), "user third: the sandbox of the running process does not let it write "+outside)
+	})
+	if code := login("second"); code != 230 {
+		t.Errorf("the second user: %d", code)
 	}
 }
 

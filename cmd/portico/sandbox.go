@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -29,19 +30,20 @@ func (s *setup) enterSandbox(apply applyFunc) (confine.State, error) {
 	return state, nil
 }
 
-// warnOutside tells of users who have come while the server ran and whose homes
-// and mounts it may not use before it is started anew.
-func (s *setup) warnOutside(log *zap.Logger, users []driver.User) {
+// outside is what is wrong with users who have come while the server ran: their
+// homes and mounts are not among what it may use.
+func (s *setup) outside(users []driver.User) error {
 	state := s.confined.Load()
 	if state == nil { // not yet
-		return
+		return nil
 	}
+	var faults []error
 	for _, user := range users {
 		if err := state.Covers(s.placeNeeds(user)); err != nil {
-			log.Warn("a user cannot log in before the server is started anew, or the directory is in sandbox_allow.write at its start",
-				zap.String("user", user.Name), zap.Error(err))
+			faults = append(faults, fmt.Errorf("user %s: %w: restart the server (sandbox_allow.write, set at its start, saves that)", user.Name, err))
 		}
 	}
+	return errors.Join(faults...)
 }
 
 func logSandbox(log *zap.Logger, state confine.State) {

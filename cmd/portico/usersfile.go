@@ -32,7 +32,11 @@ func (s *setup) openUsersFile(log *zap.Logger) (driver.Source, func() error, err
 			return nil, err
 		}
 		in := &setup{config: s.config.WithUsers(users, file)}
-		return in.driverUsers("users", users)
+		list, err := in.driverUsers("users", users)
+		if outside := s.outside(list); outside != nil { // says more than that they cannot be opened
+			return nil, outside
+		}
+		return list, err
 	})
 }
 
@@ -68,7 +72,6 @@ func (s *setup) followList(file string, log *zap.Logger, read func() ([]driver.U
 		log:   log,
 		tell: func(_, current *driver.List) {
 			log.Info("file of users reloaded", zap.Int("users", len(current.Users())))
-			s.warnOutside(log, current.Users())
 		},
 	}
 	f.seen = statAll(f.files) // before it is read
