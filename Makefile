@@ -27,6 +27,10 @@ run: build ## build and serve the demo folder bin/demo (ARGS="--listen :2122" ad
 .PHONY: test
 test: clients lint unit e2e e2e-firewall ## everything a change must pass: lint, unit tests with -race, end-to-end tests
 
+.PHONY: docs
+docs: ## make docs/configuration.md and the man pages anew, from comments, defaults and help texts
+	$(GO) generate ./cmd/portico
+
 .PHONY: clients
 clients: ## install what e2e needs (curl, lftp, python3) where root and missing
 	@e2e/install-clients.sh

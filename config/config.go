@@ -35,10 +35,12 @@ type Config struct {
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
-	// Hooks are told of what clients have done.
+	// Hooks tell programs and web servers of what clients have done.
 	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
+	// Defence settles who may connect, and who no longer may after an attack.
+	Defence Defence `mapstructure:"defence"`
 	// Sandbox confines the process: "auto" as far as the system can, "required"
 	// or it does not start, "off" not at all.
 	Sandbox string `mapstructure:"sandbox" oneof:"auto required off"`
@@ -85,7 +87,7 @@ type Passive struct {
 	// matches wins. Empty: the control connection's local address.
 	PublicAddress AddressRules `mapstructure:"public_address"`
 	// Sharing says whether clients may share a port while no connection could
-	// belong to two of them.
+	// belong to two of them: "auto" if so, "exclusive" never.
 	Sharing portalloc.Sharing `mapstructure:"sharing"`
 	// Peer says from where a data connection may come: "exact", "any", or the
 	// networks inside which its address may differ from the client's.
@@ -103,7 +105,9 @@ type Passive struct {
 type Active struct {
 	// Enabled allows PORT and EPRT.
 	Enabled bool `mapstructure:"enabled"`
-	// SourcePort is the local port of active data connections.
+	// SourcePort is the local port of active data connections: "auto" (20 where
+	// this process may bind it, else any), "ephemeral", or a number, which must
+	// then work.
 	SourcePort SourcePort `mapstructure:"source_port"`
 	// ForeignAddress allows PORT and EPRT to name another host than the
 	// client's (server-to-server transfers), and the bounce attack with them.
@@ -177,4 +181,7 @@ type Log struct {
 	// Commands is a file for a log of all commands, a line of JSON for each.
 	// Empty: they are in the ordinary log, at the level debug.
 	Commands Path `mapstructure:"commands"`
+	// Audit is a file for security events, a line of JSON for each. Empty: they
+	// are in the ordinary log alone, in other words.
+	Audit Path `mapstructure:"audit"`
 }

@@ -30,6 +30,7 @@ func Default() *Config {
 			IdleTimeout:  5 * time.Minute,
 			StallTimeout: 2 * time.Minute,
 		},
+		Defence:         defaultDefence(),
 		Sandbox:         "auto",
 		Log:             Log{Level: "info", Format: "console"},
 		ShutdownTimeout: 30 * time.Second,

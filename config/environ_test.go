@@ -110,6 +110,24 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"limits.download_rate_per_user":    {"4MiB", Size(4 << 20)},
 		"limits.upload_rate_per_session":   {"5MiB", Size(5 << 20)},
 		"limits.download_rate_per_session": {"6GiB", Size(6 << 30)},
+
+		"defence.enabled":                {"false", false},
+		"defence.threshold":              {"5", 5},
+		"defence.weights.wrong_password": {"1", 1},
+		"defence.weights.unknown_user":   {"2", 2},
+		"defence.weights.protocol_abuse": {"3", 3},
+		"defence.weights.wrong_peer":     {"4", 4},
+		"defence.half_life":              {"1m", time.Minute},
+		"defence.ban":                    {"2m", 2 * time.Minute},
+		"defence.max_ban":                {"48h", 48 * time.Hour},
+		"defence.ban_file":               {"bans.json", Path("bans.json")},
+		"defence.allow":                  {"10.0.0.0/8,2001:db8::/32", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}},
+		"defence.deny":                   {"[10.0.0.0/8]", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+		"defence.only":                   {"10.0.0.0/8", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+		"defence.allow_file":             {"allow", Path("allow")},
+		"defence.deny_file":              {"deny", Path("deny")},
+		"defence.only_file":              {"only", Path("only")},
+		"log.audit":                      {"audit.log", Path("audit.log")},
 	}
 	variables := map[string]string{}
 	for _, k := range settings() {

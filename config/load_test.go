@@ -129,6 +129,14 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Hooks[2].SecretFile, c.Hooks[2].Spool = Path(filepath.Join(home, "secrets", "hook")), Path(filepath.Join(home, "spool", "logins"))
 			c.Hooks[2].GiveUpAfter = 72 * time.Hour
 		},
+		"defence.yaml": func(c *Config) {
+			c.Defence.Threshold, c.Defence.Weights.WrongPeer = 40, 0
+			c.Defence.Allow = []netip.Prefix{}
+			c.Defence.Deny = []netip.Prefix{prefix("203.0.113.0/24"), prefix("2001:db8::/32")}
+			c.Defence.DenyFile = Path(filepath.Join(home, "deny"))
+			c.Defence.BanFile = "/var/lib/portico/bans.json"
+			c.Log.Audit = Path(filepath.Join(home, "audit.log"))
+		},
 		"accounts.yaml": func(c *Config) {
 			c.Groups = []Group{
 				{Name: "staff", Account: Account{

@@ -33,6 +33,7 @@ func TestYAMLReadsBack(t *testing.T) {
 	full.Groups = []Group{{Name: "staff", Account: Account{Home: "/srv/%u", Place: otherPlace(), placed: true, Hours: "Sat", Disabled: true}}}
 	full.QuotaFile = "/var/lib/quota"
 	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
+	full.Defence.Allow, full.Defence.DenyFile, full.Defence.Weights.WrongPeer = nil, "/deny", 7
 	full.Limits.IdleTimeout = 90 * time.Minute
 	for name, want := range map[string]*Config{"default": Default(), "full": full} {
 		t.Run(name, func(t *testing.T) {

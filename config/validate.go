@@ -24,6 +24,7 @@ func (c *Config) Validate() error {
 	v.checkBuckets()
 	v.checkHooks()
 	v.checkLimits()
+	v.checkDefence()
 	v.checkRest()
 	return errors.Join(v.found...)
 }

@@ -62,8 +62,11 @@ func (s *Server) turnAway(conn net.Conn, spec Listener) bool {
 func (s *Server) refuseUnheard(conn net.Conn, spec Listener) {
 	s.refusals[LimitSessions].Add(1)
 	reset(conn)
-	client := eventClient(addrPortOf(conn.RemoteAddr()), spec)
-	s.tellRefused(&s.overrun, SecurityEvent{Client: client, Listener: addrPortOf(conn.LocalAddr()), Reason: "limit", Detail: LimitSessions.String()})
+	e := SecurityEvent{Client: addrPortOf(conn.RemoteAddr()), Listener: addrPortOf(conn.LocalAddr()), Reason: "limit", Detail: LimitSessions.String()}
+	if containsAddr(spec.ProxyProtocol, e.Client.Addr()) {
+		e.Client, e.Proxy = netip.AddrPort{}, e.Client
+	}
+	s.tellRefused(&s.overrun, e)
 }
 
 func (s *Server) tellTurnedAway(e SecurityEvent) { s.tellRefused(&s.turned, e) }
@@ -81,12 +84,13 @@ func (s *Server) tellRefused(refused *turnedAway, e SecurityEvent) {
 }
 
 // refusal is what Options.Admit says of the session's client, if it refuses
-// it. A load balancer itself (its health checks) is nobody's client.
+// it.
 func (s *session) refusal() (reason string, refused bool) {
-	if s.server.opts.Admit == nil || !s.client.IsValid() || containsAddr(s.spec.ProxyProtocol, s.client.Addr()) {
+	client := s.eventClient()
+	if s.server.opts.Admit == nil || !client.IsValid() {
 		return "", false
 	}
-	reason, ok := s.server.opts.Admit(s.client.Addr())
+	reason, ok := s.server.opts.Admit(client.Addr())
 	return reason, !ok
 }
 
@@ -99,10 +103,12 @@ func (s *session) isTurnedAway() bool {
 	return refused
 }
 
-// eventClient is the client as events name it: never a load balancer.
-func eventClient(client netip.AddrPort, spec Listener) netip.AddrPort {
-	if containsAddr(spec.ProxyProtocol, client.Addr()) {
+// eventClient is the client as events name it. A load balancer that connects
+// for itself, to see whether the server is well (LOCAL in the PROXY header), is
+// nobody's client.
+func (s *session) eventClient() netip.AddrPort {
+	if s.proxy.IsValid() && s.client.Addr() == s.proxy.Addr() {
 		return netip.AddrPort{}
 	}
-	return client
+	return s.client
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/portalloc"
 )
 
@@ -98,6 +99,10 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
+	r.add("defence", describeDefence(cfg.Defence), s.checkDefence())
+	if cfg.Log.Audit != "" {
+		r.add("audit log", string(cfg.Log.Audit), s.tryAuditLog())
+	}
 	if cfg.Log.Commands != "" {
 		r.add("command log", string(cfg.Log.Commands), s.tryCommandLog())
 	}
@@ -108,6 +113,17 @@ func describeFile(file string) string {
 		return "no file; defaults, environment and flags"
 	}
 	return file
+}
+
+func describeDefence(d config.Defence) string {
+	switch {
+	case !d.Enabled:
+		return "nobody is banned for what they do"
+	case d.BanFile == "":
+		return "bans are kept until the server stops (defence.ban_file is not set)"
+	default:
+		return "bans are kept in " + string(d.BanFile)
+	}
 }
 
 // describeUsers counts those of the configuration and names where others come
@@ -194,7 +210,7 @@ func (s *setup) tryListener(ctx context.Context, index int) error {
 }
 
 func (s *setup) checkPassive(r *report) {
-	ports, err := s.bindPassive(zap.NewNop())
+	ports, err := s.bindPassive(zap.NewNop(), nil)
 	if ports != nil {
 		err = errors.Join(err, ports.Close())
 	}

@@ -31,6 +31,7 @@ func (s *setup) needs() confine.Needs {
 		s.sourceNeeds,
 		s.bucketNeeds,
 		s.stateNeeds,
+		s.defenceNeeds,
 		s.hookNeeds,
 		s.allowedNeeds,
 	} {
@@ -240,10 +241,21 @@ func (s *setup) htpasswdNeeds() confine.Needs { return rereading(s.config.Auth.H
 // stateNeeds are the files that the server writes for itself.
 func (s *setup) stateNeeds() confine.Needs {
 	var needs confine.Needs
-	for _, file := range []config.Path{s.config.QuotaFile, s.config.Log.Commands} {
+	for _, file := range []config.Path{s.config.QuotaFile, s.config.Log.Commands, s.config.Log.Audit} {
 		if file != "" {
 			needs.Write = append(needs.Write, absolute(file))
 		}
+	}
+	return needs
+}
+
+// defenceNeeds are the lists of networks, and the directory of the file of bans,
+// which is replaced at each change.
+func (s *setup) defenceNeeds() confine.Needs {
+	d := s.config.Defence
+	needs := rereading(d.AllowFile, d.DenyFile, d.OnlyFile)
+	if d.BanFile != "" {
+		needs.Write = append(needs.Write, filepath.Dir(absolute(d.BanFile)))
 	}
 	return needs
 }
