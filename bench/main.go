@@ -3,7 +3,7 @@
 // Command bench measures a built portico on this machine and prints its
 // numbers beside their targets: the processor time of a small transfer, the
 // rate of a large download against a bare sendfile loop, the memory of an idle
-// session, and what few passive ports do for many clients. The server runs as an unprivileged user on files in memory, so
+// session and of an upload to S3, and what few passive ports do for many clients. The server runs as an unprivileged user on files in memory, so
 // that what is measured is the server and not a disk.
 package main
 
@@ -52,9 +52,12 @@ func measurements() []measurement {
 		{"upload", measureUpload},
 		{"limits", measureLimits},
 		{"memory", measureMemory},
+		{"object", measureObject},
 		{"sharing", measureSharing},
 		{"queue", measureQueue},
 		{"hog", measureHog},
+		{"logins", measureLogins},
+		{"attack", measureAttack},
 	}
 }
 

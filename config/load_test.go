@@ -154,6 +154,18 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			}
 			c.Auth.Order = []string{"users"}
 		},
+		"ldap.yaml": func(c *Config) {
+			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
+			c.Auth.LDAP = LDAP{
+				Servers: []string{"ldap://a.example", "ldaps://[2001:db8::1]:6360"}, StartTLS: true, CA: Path(filepath.Join(home, "ldap.pem")),
+				BindDN: "cn=portico,dc=example,dc=org", BindPassword: "not, to: be shown", Base: "ou=people,dc=example,dc=org",
+				Filter:     "(&(objectClass=person)(uid=%u))",
+				Attributes: LDAPAttributes{Name: "cn", Home: "homeDirectory", Groups: "memberOf", QuotaBytes: "FTPQuotaMBytes"},
+				QuotaUnit:  1 << 20, GroupBase: "ou=groups,dc=example,dc=org", GroupFilter: "(memberUid=%u)",
+				GroupNames: []LDAPGroup{{LDAP: "cn=ftp,ou=groups,dc=example,dc=org", Group: "ftp"}},
+				Groups:     []string{"ftp"}, Timeout: 2 * time.Second, Connections: 3,
+			}
+		},
 		"all.json": func(c *Config) {
 			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21100}}
 			c.Passive.Wait = 250 * time.Millisecond

@@ -111,6 +111,8 @@ type Auth struct {
 	File UsersFile `mapstructure:"file"`
 	// Htpasswd is a file of names and hashes as web servers have them.
 	Htpasswd Htpasswd `mapstructure:"htpasswd"`
+	// LDAP is a directory of users.
+	LDAP LDAP `mapstructure:"ldap"`
 }
 
 // UsersFile is a file with users in the form of Config.Users. It is read again

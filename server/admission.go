@@ -42,14 +42,15 @@ func (t *turnedAway) total() uint64 {
 // it costs more than this question. Behind a load balancer the client is not
 // known yet; session.prepare asks again when it is.
 func (s *Server) turnAway(conn net.Conn, spec Listener) bool {
-	if s.opts.Admit == nil {
+	admit := s.current().Admit
+	if admit == nil {
 		return false
 	}
 	client := addrPortOf(conn.RemoteAddr())
 	if containsAddr(spec.ProxyProtocol, client.Addr()) {
 		return false
 	}
-	reason, ok := s.opts.Admit(client.Addr())
+	reason, ok := admit(client.Addr())
 	if ok {
 		return false
 	}
@@ -77,7 +78,7 @@ func (s *Server) tellRefused(refused *turnedAway, e SecurityEvent) {
 		return
 	}
 	s.log.Info("session refused", zap.Stringer("remote_addr", e.Client), zap.String("reason", e.Reason), zap.Uint64("not_logged", suppressed))
-	if hook := s.opts.OnSecurity; hook != nil {
+	if hook := s.current().OnSecurity; hook != nil {
 		e.Kind, e.Time, e.Suppressed = SecuritySessionRefused, time.Now(), suppressed
 		hook(e)
 	}
@@ -86,11 +87,11 @@ func (s *Server) tellRefused(refused *turnedAway, e SecurityEvent) {
 // refusal is what Options.Admit says of the session's client, if it refuses
 // it.
 func (s *session) refusal() (reason string, refused bool) {
-	client := s.eventClient()
-	if s.server.opts.Admit == nil || !client.IsValid() {
+	client, admit := s.eventClient(), s.server.current().Admit
+	if admit == nil || !client.IsValid() {
 		return "", false
 	}
-	reason, ok := s.server.opts.Admit(client.Addr())
+	reason, ok := admit(client.Addr())
 	return reason, !ok
 }
 

@@ -124,10 +124,12 @@ func (s *session) release() (cmd command, ok, leaving bool) {
 		}
 		if len(s.held) > 0 {
 			cmd, s.held = s.held[0], s.held[1:]
+			s.current = cmd
 			return cmd, true, false
 		}
 	}
 	s.reading = true
+	s.noteAboutLocked()
 	s.control.setReadDeadline(s.commandDeadlineLocked())
 	return command{}, false, false
 }
@@ -135,7 +137,7 @@ func (s *session) release() (cmd command, ok, leaving bool) {
 // commandDeadlineLocked says until when the next command must come. A running
 // transfer stops the clock.
 func (s *session) commandDeadlineLocked() time.Time {
-	limits := s.server.opts.Limits
+	limits := s.opts.Limits
 	switch {
 	case s.transfer != nil:
 		return time.Time{}
@@ -171,6 +173,7 @@ func (s *session) hold(cmd command) bool {
 	running := t != nil && !t.ending
 	mayRun := t == nil || running && s.server.commands[cmd.verb].isImmediate(cmd)
 	if mayRun && len(s.held) == 0 {
+		s.current = cmd
 		s.mu.Unlock()
 		return false
 	}

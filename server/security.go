@@ -118,7 +118,7 @@ const maxEventUser = 128
 // security tells the embedder of an event; the caller has filled in what is
 // special about it.
 func (s *session) security(e SecurityEvent) {
-	hook := s.server.opts.OnSecurity
+	hook := s.opts.OnSecurity
 	if hook == nil {
 		return
 	}

@@ -25,9 +25,9 @@ func (p *program) checkCommand() *cobra.Command {
 users' password hashes and homes, the certificates, whether the control and
 passive ports can be bound, whether the buckets of object storage can be listed,
 and whether the commands and spools of hooks can be used. Exit code 1 if one
-fails. Warnings and notices are
-about passive ports that would fail later, now and then. Run it as the user that
-will run the server, while the server does not run.`,
+fails. Warnings and notices are about passive ports that would fail later, now
+and then. Run it as the user that will run the server, while the server does not
+run.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.takeDirectory(args)
@@ -70,6 +70,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		usersErr = s.tryUsers()
 	}
 	r.add("users", s.describeUsers(), usersErr)
+	s.checkLDAP(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
 		r.add("buckets", "", bucketsErr)

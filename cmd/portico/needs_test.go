@@ -30,6 +30,11 @@ func TestNeedsCoverEveryPathOfTheConfiguration(t *testing.T) {
 	// What is wrong besides the paths does not matter.
 	_ = s.addUsers(&serveFlags{})
 	needs := s.needs()
+	for _, from := range s.sources() { // set or not
+		if from.needs != nil {
+			needs.Add(from.needs())
+		}
+	}
 	covered := slices.Concat(needs.Read, needs.Write, needs.Execute)
 	for key, path := range f.paths {
 		if !slices.ContainsFunc(covered, func(above string) bool { return isWithin(above, path) }) {
@@ -115,13 +120,14 @@ func TestNeedsKnowEveryAddress(t *testing.T) {
 		"passive.public_address.address": "a name to look up, see nameNeeds",
 		"active.foreign_address":         "true or false",
 		"hooks.url":                      "see hookNeeds",
+		"auth.ldap.servers":              "see ldapNeeds",
 		"buckets.url":                    "see bucketNeeds",
 		"admin.address":                  "must be empty",
 	}
 	var found []string
 	visitKeys(reflect.TypeFor[config.Config](), "", func(key string) {
 		last := key[strings.LastIndex(key, ".")+1:]
-		for _, word := range []string{"url", "address", "endpoint", "server", "dsn", "proxy_url"} {
+		for _, word := range []string{"url", "address", "servers", "endpoint", "server", "dsn", "proxy_url"} {
 			if last == word || strings.HasSuffix(last, "_"+word) {
 				found = append(found, key)
 			}
@@ -190,7 +196,11 @@ func TestNeeds(t *testing.T) {
 		"a bucket":                        {change: withBucket(config.Bucket{URL: "s3://b", AccessKey: "a"}), connect: []uint16{53, 443}, read: []string{"/etc/ssl", "/etc/hosts"}},
 		"a bucket elsewhere":              {change: withBucket(config.Bucket{URL: "s3://b?endpoint=http://192.0.2.1:9000&region=x", CredentialsFile: "/etc/portico/keys"}), connect: []uint16{53, 443, 9000}, read: []string{"/etc/portico"}},
 		"a bucket with the machine's key": {change: withBucket(config.Bucket{URL: "gs://b"}), connect: []uint16{53, 80, 443}},
-		"a command":                       {change: withHook(config.Hook{Command: []string{"true"}}), read: []string{"/etc"}},
+		"a directory server": {change: func(s *setup) {
+			passiveOnly(s)
+			s.config.Auth.LDAP.Servers = []string{"ldaps://192.0.2.1", "ldap://ldap.example:1389"}
+		}, connect: []uint16{53, 636, 1389}, read: []string{"/etc/ssl"}},
+		"a command": {change: withHook(config.Hook{Command: []string{"true"}}), read: []string{"/etc"}},
 		"what is allowed by hand": {change: func(s *setup) {
 			passiveOnly(s)
 			s.config.SandboxAllow = config.SandboxAllow{Read: []config.Path{"/r"}, Write: []config.Path{"/w"}, Connect: all}
