@@ -25,6 +25,7 @@ type service struct {
 	accounts  *accounts             // nil before they were opened
 	defence   *defence              // nil before it was opened
 	hooks     hooks
+	readiness readiness
 	sandbox   confine.State
 	// mostSessions are those at one time. 0: as many as come.
 	mostSessions int

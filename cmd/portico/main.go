@@ -13,20 +13,13 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/portico-ftp/portico/cmd/portico/confine"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal shuts down; the next one has its usual effect again and
-	// ends the process at once.
-	context.AfterFunc(ctx, stop)
 	p := newProgram(os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	p.confine, p.limitMemory = confine.Apply, limitMemory
-	os.Exit(p.run(ctx, os.Args[1:]))
+	os.Exit(p.run(untilSignal(), os.Args[1:]))
 }

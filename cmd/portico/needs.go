@@ -40,10 +40,12 @@ func (s *setup) needs() confine.Needs {
 	return all
 }
 
-// systemNeeds are the time zones, and what the standard library opens for
-// programs that it starts.
+// systemNeeds are the time zones, what the standard library opens for programs
+// that it starts, and the socket of the service manager.
 func (s *setup) systemNeeds() confine.Needs {
 	return confine.Needs{
+		AbstractSockets: strings.HasPrefix(os.Getenv("NOTIFY_SOCKET"), "@"),
+
 		Read:  []string{"/etc/localtime", "/usr/share/zoneinfo"},
 		Write: []string{os.DevNull},
 	}

@@ -120,6 +120,7 @@ func TestNeedsKnowEveryAddress(t *testing.T) {
 		"passive.public_address.address": "a name to look up, see nameNeeds",
 		"active.foreign_address":         "true or false",
 		"hooks.url":                      "see hookNeeds",
+		"auth.sql.dsn":                   "see sqlNeeds",
 		"auth.ldap.servers":              "see ldapNeeds",
 		"buckets.url":                    "see bucketNeeds",
 		"admin.address":                  "must be empty",
@@ -196,6 +197,11 @@ func TestNeeds(t *testing.T) {
 		"a bucket":                        {change: withBucket(config.Bucket{URL: "s3://b", AccessKey: "a"}), connect: []uint16{53, 443}, read: []string{"/etc/ssl", "/etc/hosts"}},
 		"a bucket elsewhere":              {change: withBucket(config.Bucket{URL: "s3://b?endpoint=http://192.0.2.1:9000&region=x", CredentialsFile: "/etc/portico/keys"}), connect: []uint16{53, 443, 9000}, read: []string{"/etc/portico"}},
 		"a bucket with the machine's key": {change: withBucket(config.Bucket{URL: "gs://b"}), connect: []uint16{53, 80, 443}},
+		"a PostgreSQL server":             {change: withSQL("postgres", "postgres://u:p@192.0.2.1,db.example:5433/x?sslmode=disable"), connect: []uint16{53, 5432, 5433}, read: []string{"/etc/hosts"}},
+		"one behind a Unix socket":        {change: withSQL("postgres", "postgres:///x?host=/run/postgresql&sslmode=disable")},
+		"a MySQL server":                  {change: withSQL("mysql", "u:p@tcp(192.0.2.1:3306)/x?tls=true"), connect: []uint16{3306}, read: []string{"/etc/ssl"}},
+		"an SQLite file":                  {change: withSQL("sqlite", "/var/lib/portico/users.db"), write: []string{"/var/lib/portico"}},
+		"an SQLite file with parameters":  {change: withSQL("sqlite", "file:/var/lib/portico/users.db?mode=ro"), write: []string{"/var/lib/portico"}},
 		"a directory server": {change: func(s *setup) {
 			passiveOnly(s)
 			s.config.Auth.LDAP.Servers = []string{"ldaps://192.0.2.1", "ldap://ldap.example:1389"}
@@ -269,6 +275,13 @@ func withHook(h config.Hook) func(*setup) {
 
 func withBucket(b config.Bucket) func(*setup) {
 	return func(s *setup) { passiveOnly(s); s.config.Buckets = []config.Bucket{b} }
+}
+
+func withSQL(kind, dsn string) func(*setup) {
+	return func(s *setup) {
+		passiveOnly(s)
+		s.config.Auth.SQL.Driver, s.config.Auth.SQL.DSN = kind, config.Secret(dsn)
+	}
 }
 
 func passiveOnly(s *setup) { s.config.Active.Enabled = false }

@@ -32,6 +32,7 @@ func (s *setup) sources() []source {
 		{"users", len(s.users) > 0, s.openList, nil},
 		{"file", s.config.Auth.File.Path != "", s.openUsersFile, s.usersFileNeeds},
 		{"htpasswd", s.config.Auth.Htpasswd.Path != "", s.openHtpasswd, s.htpasswdNeeds},
+		{"sql", s.config.Auth.SQL.DSN != "", s.openSQL, s.sqlNeeds},
 		{"ldap", len(s.config.Auth.LDAP.Servers) > 0, s.openLDAP, s.ldapNeeds},
 	}
 }

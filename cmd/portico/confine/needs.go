@@ -25,6 +25,9 @@ type Needs struct {
 	Bind portalloc.PortList
 	// Connect are the TCP ports to connect to, on any machine.
 	Connect portalloc.PortList
+	// AbstractSockets says that abstract Unix sockets of other programs are
+	// needed.
+	AbstractSockets bool
 	// AnyConnect says why TCP connections to every port are needed. Empty: they
 	// are not.
 	AnyConnect string
@@ -37,6 +40,7 @@ func (n *Needs) Add(more Needs) {
 	n.Execute = append(n.Execute, more.Execute...)
 	n.Bind = append(n.Bind, more.Bind...)
 	n.Connect = append(n.Connect, more.Connect...)
+	n.AbstractSockets = n.AbstractSockets || more.AbstractSockets
 	if n.AnyConnect == "" {
 		n.AnyConnect = more.AnyConnect
 	}

@@ -68,7 +68,7 @@ func (r *rules) landlockConfig(abi int) landlock.Config {
 	if abi >= 4 && r.anyConnect == "" {
 		config.HandledAccessNet |= landlocksys.AccessNetConnectTCP
 	}
-	if abi >= 6 {
+	if abi >= 6 && !r.abstract {
 		config.Scoped = landlocksys.ScopeAbstractUnixSocket
 	}
 	return config

@@ -3,6 +3,7 @@ package confine_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type attempt struct {
 	Needs confine.Needs
 	// Paths that are there.
 	Inside, Outside, Program string
+	// Abstract is the name of a Unix socket.
+	Abstract string
 	// Ports: to bind; what listens.
 	Mine, Foreign   uint16
 	Served, Refused uint16
@@ -144,6 +147,7 @@ func (a attempt) tries() map[string]func() error {
 		"connect served":    func() error { return connect(a.Served) },
 		"connect refused":   func() error { return connect(a.Refused) },
 		"fast open":         func() error { return fastOpen(a.Refused) },
+		"abstract socket":   func() error { return connectAbstract(a.Abstract) },
 		"io_uring":          func() error { return call(unix.SYS_IO_URING_SETUP, 1, 0, 0) },
 		"user namespace":    func() error { return call(unix.SYS_UNSHARE, unix.CLONE_NEWUSER, 0, 0) },
 		"bpf":               func() error { return call(unix.SYS_BPF, 0, 0, 0) },
@@ -226,6 +230,14 @@ func connect(port uint16) error {
 	return conn.Close()
 }
 
+func connectAbstract(name string) error {
+	conn, err := net.Dial("unix", "@"+name)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
 func fastOpen(port uint16) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -257,6 +269,12 @@ func newAttempt(t *testing.T) attempt {
 		t.Skip(err)
 	}
 	a.Program = program
+	a.Abstract = "portico-test-" + rand.Text()
+	l, err := net.Listen("unix", "@"+a.Abstract)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
 	a.Served, a.Refused = listening(t), listening(t)
 	a.Mine, a.Foreign = closedPort(t), closedPort(t)
 	return a
@@ -350,7 +368,7 @@ func TestTheKernelRefusesWhatIsNotNeeded(t *testing.T) {
 		"start a program": "EACCES",
 		"bind foreign":    "EACCES", "bind foreign 6": "EACCES", "connect refused": "EACCES",
 		"mptcp": "EPERM", "mptcp in disguise": "EPERM", "sctp": "EPERM", "packet socket": "EPERM", "fast open": "EPERM",
-		"io_uring": "EPERM", "user namespace": "EPERM", "bpf": "EPERM", "ptrace": "EPERM",
+		"io_uring": "EPERM", "user namespace": "EPERM", "bpf": "EPERM", "ptrace": "EPERM", "abstract socket": "EPERM",
 	})
 	if got := result.State; !got.Files || !got.Ports || !got.SystemCalls || !got.NoNewPrivileges || got.Level() != confine.LevelFull {
 		t.Errorf("the state is %+v", got)
@@ -367,11 +385,13 @@ func TestWhatIsNeededWorks(t *testing.T) {
 		Execute:    []string{"/bin", "/usr/bin", "/lib", "/lib64", "/usr/lib"},
 		Bind:       confine.Port(a.Foreign),
 		AnyConnect: "this test connects",
+
+		AbstractSockets: true,
 	}
 	result := a.run(t)
 	result.want(t, map[string]string{
 		"read outside": "", "list outside": "", "write outside": "EACCES", "truncate outside": "EACCES",
-		"start a program": "", "bind foreign": "", "bind mine": "EACCES", "connect served": "", "connect refused": "",
+		"start a program": "", "bind foreign": "", "bind mine": "EACCES", "connect served": "", "connect refused": "", "abstract socket": "",
 	})
 	if len(result.State.Open) != 1 {
 		t.Errorf("open: %q", result.State.Open)

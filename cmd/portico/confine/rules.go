@@ -16,6 +16,7 @@ type rules struct {
 	read, write, execute []place
 	bind, connect        portalloc.PortList
 	anyConnect           string
+	abstract             bool
 }
 
 // place is a file or directory that exists.
@@ -25,7 +26,7 @@ type place struct {
 }
 
 func resolve(n Needs) (*rules, error) {
-	r := &rules{bind: n.Bind, connect: n.Connect, anyConnect: n.AnyConnect}
+	r := &rules{bind: n.Bind, connect: n.Connect, anyConnect: n.AnyConnect, abstract: n.AbstractSockets}
 	var faults []error
 	add := func(list *[]place, paths []string, find func(string) (place, error)) {
 		for _, path := range paths {
