@@ -30,6 +30,33 @@ func (s *setup) enterSandbox(apply applyFunc) (confine.State, error) {
 	return state, nil
 }
 
+// strangers are the sources that name homes which nobody knows before the login,
+// where the configuration says nothing of where they are.
+func (s *setup) strangers() []string {
+	if len(s.config.SandboxAllow.Write) > 0 {
+		return nil
+	}
+	var sources []string
+	if l := s.config.Auth.LDAP; len(l.Servers) > 0 && l.Attributes.Home != "" {
+		sources = append(sources, "auth.ldap")
+	}
+	if s.config.Auth.SQL.DSN != "" {
+		sources = append(sources, "auth.sql")
+	}
+	return sources
+}
+
+const strangersProblem = "may name homes that the sandbox does not know, and such a home would be refused: list the directories that homes are in at sandbox_allow.write"
+
+func (s *setup) logStrangers(log *zap.Logger, state confine.State) {
+	if !state.Files {
+		return
+	}
+	for _, source := range s.strangers() {
+		log.Warn("homes may be outside the sandbox", zap.String("setting", source), zap.String("problem", strangersProblem))
+	}
+}
+
 // outside is what is wrong with users who have come while the server ran: their
 // homes and mounts are not among what it may use.
 func (s *setup) outside(users []driver.User) error {
@@ -71,6 +98,11 @@ func (s *setup) checkSandbox(r *report) {
 	r.Sandbox = &sandboxReport{state.Level(), state}
 	if len(state.Missing) > 0 {
 		r.Checks[len(r.Checks)-1].Severity = "notice"
+	}
+	if state.Files {
+		for _, source := range s.strangers() {
+			r.Checks = append(r.Checks, outcome{Check: "sandbox", OK: true, Severity: "warning", Detail: source + " " + strangersProblem})
+		}
 	}
 	for _, file := range s.unfollowed() {
 		r.Checks = append(r.Checks, outcome{Check: "sandbox", OK: true, Severity: "notice", Detail: fmt.Sprintf(

@@ -60,6 +60,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	}
 	service.logStart(log, s)
 	logSandbox(log, service.sandbox)
+	s.logStrangers(log, service.sandbox)
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
 	defer s.watchBuckets(ctx, log)()
