@@ -63,13 +63,14 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		return
 	}
 	s := &setup{config: cfg}
-	bucketsErr := s.openBuckets(ctx)
+	bucketsErr := s.openBuckets(ctx, nil)
 	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
 	if usersErr == nil {
 		usersErr = s.tryUsers()
 	}
 	r.add("users", s.describeUsers(), usersErr)
+	s.checkSQL(ctx, r)
 	s.checkLDAP(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
