@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -295,4 +296,44 @@ func (p *process) status(t *testing.T, label string) string {
 	_, after, _ := strings.Cut(string(status), "\n"+label+":")
 	value, _, _ := strings.Cut(after, "\n")
 	return strings.TrimSpace(value)
+}
+
+// A reload that needs more than the sandbox of the running process has says what
+// that is, and changes nothing.
+func TestReloadInsideTheSandbox(t *testing.T) {
+	t.Parallel()
+	needSandbox(t)
+	s, outside := newSite(t), elsewhere(t)
+	s.set("active.enabled", false)
+	inside := filepath.Join(s.home, "below")
+	for _, err := range []error{os.Mkdir(inside, 0o755), suite.identity.own(inside)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := s.start()
+	reload := func(path string, value any) {
+		s.set(path, value)
+		s.configFile()
+		p.signal(t, syscall.SIGHUP)
+	}
+	before := s.settings["passive"].(map[string]any)["ports"]
+	foreign := suite.ports.take(t, 1).first
+	reload("passive.ports", fmt.Sprint(foreign))
+	p.awaitLog(t, fmt.Sprintf("does not let it listen on port %d", foreign), "the old one stays in force")
+	s.set("passive.ports", before)
+
+	reload("users.0.home", outside)
+	p.awaitLog(t, "does not let it write "+outside)
+	dialRaw(t, s.controlAddress()).login()
+
+	reload("users.0.home", inside)
+	p.awaitLog(t, "configuration reloaded")
+	r := dialRaw(t, s.controlAddress())
+	r.login()
+	r.send("MKD /made")
+	r.expect(257)
+	if _, err := os.Stat(filepath.Join(inside, "made")); err != nil {
+		t.Error(err)
+	}
 }

@@ -19,6 +19,13 @@ import (
 // port while the server runs has its line here. A test finds keys of the
 // configuration that name paths and are not covered.
 func (s *setup) needs() confine.Needs {
+	all := s.configuredNeeds()
+	all.Add(s.allowedNeeds())
+	return all
+}
+
+// configuredNeeds are needs without what is allowed by hand.
+func (s *setup) configuredNeeds() confine.Needs {
 	var all confine.Needs
 	for _, of := range []func() confine.Needs{
 		s.systemNeeds,
@@ -33,7 +40,6 @@ func (s *setup) needs() confine.Needs {
 		s.stateNeeds,
 		s.defenceNeeds,
 		s.hookNeeds,
-		s.allowedNeeds,
 	} {
 		all.Add(of())
 	}

@@ -57,6 +57,19 @@ func (s *setup) logStrangers(log *zap.Logger, state confine.State) {
 	}
 }
 
+// outsideSandbox is what a configuration that is to replace another one needs
+// and the kernel would refuse to the running process.
+func (s *setup) outsideSandbox() error {
+	state := s.confined.Load()
+	if state == nil { // it replaces none
+		return nil
+	}
+	if err := state.Covers(s.configuredNeeds()); err != nil {
+		return fmt.Errorf("%w: restart the server (sandbox_allow, set at its start, saves that)", err)
+	}
+	return nil
+}
+
 // outside is what is wrong with users who have come while the server ran: their
 // homes and mounts are not among what it may use.
 func (s *setup) outside(users []driver.User) error {

@@ -24,7 +24,7 @@ func landlockABI() (int, error) {
 	case errors.Is(err, unix.ENOSYS):
 		return 0, errors.New("this kernel has no Landlock, or a filter around this process hides it")
 	case errors.Is(err, unix.EOPNOTSUPP):
-		return 0, errors.New("Landlock was not switched on when this kernel was started: add landlock to its parameter lsm=") //nolint:staticcheck // a name
+		return 0, errors.New("this kernel was started without Landlock: add landlock to its parameter lsm=")
 	case err != nil:
 		return 0, fmt.Errorf("landlock: %w", err)
 	}
