@@ -31,10 +31,10 @@ func Default() *Config {
 			IdleTimeout:  5 * time.Minute,
 			StallTimeout: 2 * time.Minute,
 		},
-		Defence:         defaultDefence(),
-		Sandbox:         "auto",
-		Log:             Log{Level: "info", Format: "console"},
-		ShutdownTimeout: 30 * time.Second,
+		Defence: defaultDefence(),
+		Sandbox: "auto",
+		Log:     Log{Level: "info", Format: "console"},
+		Drain:   Drain{Timeout: 30 * time.Second},
 	}
 }
 

@@ -123,7 +123,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.format":               {"json", "json"},
 		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
-		"shutdown_timeout":         {"1m", time.Minute},
+		"drain.delay":              {"5s", 5 * time.Second},
+		"drain.timeout":            {"1m", time.Minute},
 
 		"limits.logins_per_minute":         {"4", 4},
 		"limits.logins_per_minute_per_ip":  {"5", 5},

@@ -88,7 +88,7 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 		},
 		"all.toml": func(c *Config) {
 			c.Banner = "hello"
-			c.ShutdownTimeout = time.Minute
+			c.Drain.Timeout = time.Minute
 			c.Listeners = []Listener{{Address: "[::1]:2121"}}
 			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21109}, {First: 21120, Last: 21120}}
 			c.Passive.Wait = 0
