@@ -56,6 +56,8 @@ func measurements() []measurement {
 		{"sharing", measureSharing},
 		{"queue", measureQueue},
 		{"hog", measureHog},
+		{"logins", measureLogins},
+		{"attack", measureAttack},
 	}
 }
 

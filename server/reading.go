@@ -124,10 +124,12 @@ func (s *session) release() (cmd command, ok, leaving bool) {
 		}
 		if len(s.held) > 0 {
 			cmd, s.held = s.held[0], s.held[1:]
+			s.current = cmd
 			return cmd, true, false
 		}
 	}
 	s.reading = true
+	s.noteAboutLocked()
 	s.control.setReadDeadline(s.commandDeadlineLocked())
 	return command{}, false, false
 }
@@ -171,6 +173,7 @@ func (s *session) hold(cmd command) bool {
 	running := t != nil && !t.ending
 	mayRun := t == nil || running && s.server.commands[cmd.verb].isImmediate(cmd)
 	if mayRun && len(s.held) == 0 {
+		s.current = cmd
 		s.mu.Unlock()
 		return false
 	}

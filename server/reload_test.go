@@ -154,6 +154,26 @@ func TestReloadThatFailsChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAbortedReloadChangesNothing(t *testing.T) {
+	t.Parallel()
+	address, other := freeAddress(t), freeAddress(t)
+	l := startListening(t, address)
+	opts := l.opts
+	opts.Banner, opts.Listeners = "after", listeners(other)
+	reload, err := l.PrepareReload(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reload.Abort()
+	greetedBy(t, address, "before")
+	if conn, err := net.Dial("tcp", other); err == nil {
+		conn.Close()
+		t.Error("the listener of the aborted change takes connections")
+	}
+	l.reload(t, func(o *server.Options) { o.Banner = "again" })
+	greetedBy(t, address, "again")
+}
+
 func TestReloadOfAClosedServer(t *testing.T) {
 	t.Parallel()
 	l := startListening(t, freeAddress(t))

@@ -29,6 +29,8 @@ type Server struct {
 	overrun      turnedAway
 	refusals     [LimitPassiveLeasesPerIP + 1]atomic.Uint64 // by Limit
 	accounts     *accountUses
+	traffic      traffic
+	handshakes   handshakes
 
 	reloading sync.Mutex // held by Reload as a whole
 	inForce   atomic.Pointer[settings]
@@ -197,8 +199,18 @@ func (s *Server) liveSessions() []*session {
 type Statistics struct {
 	// Sessions is the number of control connections.
 	Sessions int
+	// LoggedIn is how many of them have logged in.
+	LoggedIn int
+	// Accepted is the number of control connections so far, those that Admit
+	// refused left out.
+	Accepted uint64
 	// Transfers is the number of sessions with a running transfer.
 	Transfers int
+	// Bytes is how many bytes data connections have moved, those of running
+	// transfers included, by Direction.
+	Bytes [DirectionListing + 1]uint64
+	// Handshakes counts TLS handshakes that succeeded, by Channel.
+	Handshakes [ChannelData + 1]TLSHandshakes
 	// NotResumed counts the data connections refused because they did not
 	// resume their control connection's TLS session (SessionReuseRequired).
 	NotResumed uint64
@@ -212,11 +224,25 @@ type Statistics struct {
 func (s *Server) Statistics() Statistics {
 	sessions := s.liveSessions()
 	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load(), TurnedAway: s.turned.total()}
+	s.mu.Lock()
+	stats.Accepted = s.lastID
+	s.mu.Unlock()
 	for _, session := range sessions {
-		if session.currentTransfer() != nil {
+		session.mu.Lock()
+		t, loggedIn := session.transfer, session.about.loggedIn
+		session.mu.Unlock()
+		if loggedIn {
+			stats.LoggedIn++
+		}
+		if t != nil {
 			stats.Transfers++
+			s.traffic.count(t)
 		}
 	}
+	for direction := range s.traffic {
+		stats.Bytes[direction] = s.traffic[direction].Load()
+	}
+	stats.Handshakes = s.handshakes.totals()
 	for limit := range s.refusals {
 		stats.OverLimit[limit] = s.refusals[limit].Load()
 	}

@@ -61,43 +61,5 @@ func atLeastTLS12(config *tls.Config) *tls.Config {
 	return config
 }
 
-// Reload puts new options into force, and disconnects nobody. New listeners are
-// bound first; on an error nothing has changed. Listeners that are not named any
-// more are closed, and their sessions go on. Sessions keep the options with which
-// they began, but that a login asks the new Auth, and the new certificates,
-// advertised addresses and bandwidth in all count at once.
-//
-// Options.Ports may be another allocator; the old one must stay open until the
-// sessions that use it have ended. Options.Logger stays that of New. What the old
-// options refer to may be called for as long as a session of theirs lives.
-//
-// A listener whose address overlaps with another's that is to be closed cannot be
-// bound. After Shutdown or Close it returns ErrServerClosed.
-func (s *Server) Reload(opts Options) error {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
-	next, err := newSettings(opts, s.current())
-	if err != nil {
-		return err
-	}
-	change, err := s.planListeners(next)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		change.giveUp()
-		return ErrServerClosed
-	}
-	bandwidth := next.Limits.Bandwidth
-	next.links.setRates(bandwidth.Upload, bandwidth.Download)
-	s.accounts.setDefaults(next.Limits)
-	s.tls.use(next.TLS)
-	s.inForce.Store(next)
-	s.adoptListenersLocked(change)
-	return nil
-}
-
 // current are the settings in force.
 func (s *Server) current() *settings { return s.inForce.Load() }
