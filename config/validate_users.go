@@ -78,6 +78,7 @@ func (v *validation) checkAuth() {
 		v.addFrom("auth.htpasswd.groups", "auth.htpasswd.path", "is missing: name the file, or remove auth.htpasswd.groups")
 	}
 	v.checkLDAP()
+	v.checkHTTPUsers()
 }
 
 // checkSourceGroups checks the groups of users who have a home from nowhere else.

@@ -71,6 +71,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	r.add("users", s.describeUsers(), usersErr)
 	s.checkLDAP(ctx, r)
+	s.checkHTTPUsers(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
 		r.add("buckets", "", bucketsErr)

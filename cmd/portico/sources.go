@@ -29,6 +29,7 @@ func (s *setup) sources() []source {
 		{"file", s.config.Auth.File.Path != "", s.openUsersFile},
 		{"htpasswd", s.config.Auth.Htpasswd.Path != "", s.openHtpasswd},
 		{"ldap", len(s.config.Auth.LDAP.Servers) > 0, s.openLDAP},
+		{"http", s.config.Auth.HTTP.URL != "", s.openHTTPUsers},
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -574,4 +576,22 @@ func ExampleVerify() {
 		}
 		_ = json.NewEncoder(w).Encode(httpusers.Account{Name: "alice", Home: "/srv/ftp/alice"})
 	})
+}
+
+// TestTheAccountInTheDocumentation holds the page against what is understood.
+func TestTheAccountInTheDocumentation(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "accounts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```json\n{\"name\"")
+	body, _, ends := strings.Cut(rest, "```")
+	if !found || !ends {
+		t.Fatal("the page has no account in JSON")
+	}
+	source := open(t, httpusers.Options{URL: serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, `{"name"`+body) }).URL})
+	if user, err := try(t.Context(), source, "alice", "x"); err != nil || user.Quota.Files != 1000 || len(user.Access.Hours) == 0 {
+		t.Errorf("got %+v, %v", user, err)
+	}
 }
