@@ -51,9 +51,8 @@ type Config struct {
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`
-	// ShutdownTimeout is how long running transfers may go on after the
-	// server was told to stop. Zero: not at all.
-	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+	// Drain settles how the server stops.
+	Drain Drain `mapstructure:"drain"`
 
 	// sources says for each key that was set where that happened.
 	sources map[string]string

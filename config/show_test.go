@@ -84,6 +84,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Account: Account{Home: "/a"}}}
 	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
 	c.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: "key digest"}}
+	c.Auth.SQL.DSN = "postgres://portico:digest@db/ftp"
 	c.Auth.LDAP.BindPassword = "bind digest"
 	c.Auth.HTTP = HTTPUsers{URL: "https://h/digest", Secret: "key digest", Token: "bearer digest"}
 	text, err := c.YAML()
@@ -91,8 +92,8 @@ func TestSecretsAreNotShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password) + fmt.Sprintf("%+v %#v %#v", c.Buckets, c.Buckets, c.Auth)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 17 {
-		t.Errorf("got %s, want the secrets masked in all seventeen", shown)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 19 {
+		t.Errorf("got %s, want the secrets masked in all nineteen", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

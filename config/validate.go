@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 	v.checkLimits()
 	v.checkDefence()
 	v.checkRest()
+	v.checkDrain()
 	return errors.Join(v.found...)
 }
 
@@ -55,7 +56,6 @@ func (v *validation) checkRest() {
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
 	v.checkBanner("banner", v.Banner)
-	v.notNegative("shutdown_timeout", v.ShutdownTimeout, "no waiting")
 }
 
 func (v *validation) checkBanner(key, banner string) {

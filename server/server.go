@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -36,7 +35,8 @@ type Server struct {
 	inForce   atomic.Pointer[settings]
 
 	mu        sync.Mutex
-	closing   bool
+	closing   bool             // nothing is accepted any more
+	closed    bool             // nor does anything run
 	bound     []*boundListener // by Listen
 	serving   chan error       // of ListenAndServe, for what ends it; nil before
 	listeners map[net.Listener]struct{}
@@ -75,7 +75,7 @@ func (s *Server) admit(conn net.Conn, spec Listener) {
 		return
 	}
 	s.mu.Lock()
-	if s.closing {
+	if s.closed {
 		s.mu.Unlock()
 		conn.Close()
 		return
@@ -111,8 +111,6 @@ func (s *Server) enter(session *session) (refusal string) {
 	session.counted = true
 	limits := s.current().Limits
 	switch {
-	case s.closing:
-		return "The server is shutting down."
 	case limits.Sessions > 0 && len(s.live) > limits.Sessions:
 		s.refusals[LimitSessions].Add(1)
 		return "Too many sessions on this server, try again later."
@@ -136,35 +134,14 @@ func (s *Server) leave(session *session) {
 	s.sessions.Done()
 }
 
-// Shutdown stops accepting, tells idle sessions so (421), lets running
-// transfers end, and returns nil when the last session has. When ctx is done
-// first it returns ctx's error; the remaining sessions run on until Close.
-// The allocator of the passive ports stays open.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopAccepting()
-	for _, session := range s.liveSessions() {
-		session.drain()
-	}
-	ended := make(chan struct{})
-	go s.waitForSessions(ended)
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *Server) waitForSessions(ended chan<- struct{}) {
-	s.sessions.Wait()
-	close(ended)
-}
-
 // Close stops accepting, ends every session at once, and returns when nothing
 // runs on their behalf. It always returns nil and may be called again, also
 // after a Shutdown that ran out of time.
 func (s *Server) Close() error {
 	s.stopAccepting()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	for _, session := range s.liveSessions() {
 		session.kill(errServerClosing)
 	}

@@ -103,7 +103,7 @@ type session struct {
 	about     about
 	reading   bool // waiting for the client's next command
 	idleSince time.Time
-	draining  bool
+	drainBy   time.Time // when to end for the server's sake; zero: not told to
 
 	loginSince time.Time // when the client had to begin to log in
 

@@ -24,6 +24,7 @@ type service struct {
 	accounts  *accounts             // nil before they were opened
 	defence   *defence              // nil before it was opened
 	hooks     hooks
+	readiness readiness
 }
 
 // bind makes the server and binds all its ports. Its error joins everything

@@ -70,6 +70,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		usersErr = s.tryUsers()
 	}
 	r.add("users", s.describeUsers(), usersErr)
+	s.checkSQL(ctx, r)
 	s.checkLDAP(ctx, r)
 	s.checkHTTPUsers(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
