@@ -58,6 +58,7 @@ func measurements() []measurement {
 		{"hog", measureHog},
 		{"logins", measureLogins},
 		{"attack", measureAttack},
+		{"reload", measureReload},
 	}
 }
 

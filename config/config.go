@@ -51,6 +51,9 @@ type Config struct {
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`
+	// ReloadOnChange reads the configuration again when its file has changed, and
+	// not on SIGHUP alone.
+	ReloadOnChange bool `mapstructure:"reload_on_change"`
 	// Drain settles how the server stops.
 	Drain Drain `mapstructure:"drain"`
 

@@ -132,6 +132,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.format":               {"json", "json"},
 		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
+		"reload_on_change":         {"true", true},
 		"drain.delay":              {"5s", 5 * time.Second},
 		"drain.timeout":            {"1m", time.Minute},
 

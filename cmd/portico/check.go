@@ -63,7 +63,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		return
 	}
 	s := &setup{config: cfg}
-	bucketsErr := s.openBuckets(ctx)
+	bucketsErr := s.openBuckets(ctx, nil)
 	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
 	if usersErr == nil {
