@@ -170,9 +170,15 @@ func (c *client) transfer(address, command string) (net.Conn, error) {
 
 // drain reads a data connection to its end in the given buffer.
 func drain(data net.Conn, buffer []byte) (int64, error) {
+	return drainEach(data, buffer, func([]byte) {})
+}
+
+// drainEach also shows what comes.
+func drainEach(data net.Conn, buffer []byte, show func([]byte)) (int64, error) {
 	var total int64
 	for {
 		n, err := data.Read(buffer)
+		show(buffer[:n])
 		total += int64(n)
 		if err == io.EOF {
 			return total, nil

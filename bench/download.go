@@ -17,7 +17,8 @@ const streamBuffer = 1 << 20
 type source struct {
 	*server
 	fetch func(buffer []byte) (drained int64, took time.Duration, err error)
-	rates []float64       // bytes a second, one of each round
+	want  int64           // what a round must bring
+	rates []float64       // of what is wanted, a second, one of each round
 	used  []time.Duration // processor time of the server, one of each round
 }
 
@@ -37,7 +38,7 @@ func (l *lab) startMatch() (*match, error) {
 	if m.portico, err = l.startPortico(); err != nil {
 		return nil, err
 	}
-	if m.bare, err = l.startBare(file); err != nil {
+	if m.bare, err = l.startSelf(bareCommand, file); err != nil {
 		return nil, errors.Join(err, m.stop())
 	}
 	if m.session, err = dial(m.portico.address); err != nil {
@@ -71,8 +72,8 @@ func measureDownload(ctx context.Context, l *lab, o options) (rows []row, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.stop()) }()
-	ours := &source{server: m.portico, fetch: m.session.fetchLarge}
-	theirs := &source{server: m.bare, fetch: m.bare.fetchBare}
+	ours := &source{server: m.portico, fetch: m.session.fetchLarge, want: largeSize}
+	theirs := &source{server: m.bare, fetch: m.bare.fetchBare, want: largeSize}
 	if err := alternate(ctx, o.rounds, ours, theirs); err != nil {
 		return nil, err
 	}
@@ -104,8 +105,8 @@ func (s *source) round(buffer []byte, counts bool) error {
 	if err != nil {
 		return err
 	}
-	if n != largeSize {
-		return fmt.Errorf("a large download brings %d bytes, want %d", n, int64(largeSize))
+	if n != s.want {
+		return fmt.Errorf("a round brings %d, want %d", n, s.want)
 	}
 	after, err := s.processorTime()
 	if err != nil {

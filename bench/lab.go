@@ -159,17 +159,18 @@ func (l *lab) startWithPorts(passivePorts int) (*server, error) {
 	return s, nil
 }
 
-// startBare starts this program again as the bare sendfile server.
-func (l *lab) startBare(file string) (*server, error) {
+// startSelf starts this program again as one of the servers that portico is
+// compared with.
+func (l *lab) startSelf(args ...string) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	program := filepath.Join(l.programs, "bench")
+	program := filepath.Join(l.programs, args[0])
 	if err := copyFile(self, program); err != nil {
 		return nil, err
 	}
-	s := &server{cmd: unprivileged(program, bareCommand, file)}
+	s := &server{cmd: unprivileged(program, args...)}
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ func (l *lab) startBare(file string) (*server, error) {
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the bare server: %w", err), s.stop())
+		return nil, errors.Join(fmt.Errorf("%s: %w", args[0], err), s.stop())
 	}
 	s.address = strings.TrimSpace(line)
 	return s, nil

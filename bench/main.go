@@ -50,6 +50,7 @@ func measurements() []measurement {
 		{"small", measureSmall},
 		{"download", measureDownload},
 		{"upload", measureUpload},
+		{"listing", measureListings},
 		{"memory", measureMemory},
 		{"sharing", measureSharing},
 		{"queue", measureQueue},
@@ -68,6 +69,9 @@ func names() string {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 2 && args[0] == bareCommand {
 		return serveBare(ctx, args[1], stdout)
+	}
+	if len(args) == 2 && args[0] == engineCommand {
+		return serveEngine(ctx, args[1], stdout)
 	}
 	opts, err := parse(args, stderr)
 	if err != nil {

@@ -19,9 +19,9 @@ func measureUpload(ctx context.Context, l *lab, o options) (rows []row, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.stop()) }()
-	ours := &source{server: m.portico, fetch: m.session.storeLarge}
-	splice := &source{server: m.bare, fetch: m.bare.storeBare(bareSplice)}
-	blocks := &source{server: m.bare, fetch: m.bare.storeBare(bareBlocks)}
+	ours := &source{server: m.portico, fetch: m.session.storeLarge, want: largeSize}
+	splice := &source{server: m.bare, fetch: m.bare.storeBare(bareSplice), want: largeSize}
+	blocks := &source{server: m.bare, fetch: m.bare.storeBare(bareBlocks), want: largeSize}
 	if err := alternate(ctx, o.rounds, ours, splice, blocks); err != nil {
 		return nil, err
 	}

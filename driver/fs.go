@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strings"
 	"syscall"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
@@ -198,7 +197,14 @@ func checkNewName(op, name string) error {
 
 // breaksLines reports whether a name holds what ends a line or a string on the
 // way to the client (RFC 959 §3.1.1.5.1 has no way to quote it).
-func breaksLines(name string) bool { return strings.ContainsAny(name, "\r\n\x00") }
+func breaksLines(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c == '\r' || c == '\n' || c == 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // storageError marks the errors that mean a full disk or an exhausted quota.
 func storageError(err error) error {
