@@ -16,6 +16,7 @@ const streamBuffer = 1 << 20
 // source is where large downloads come from, with what was measured of them.
 type source struct {
 	*server
+	name  string // in a table of many
 	fetch func(buffer []byte) (drained int64, took time.Duration, err error)
 	want  int64           // what a round must bring
 	rates []float64       // of what is wanted, a second, one of each round
@@ -28,8 +29,16 @@ type match struct {
 	session       *client
 }
 
+// protection says whether a session and its transfers use TLS.
+type protection bool
+
+const (
+	inClear   protection = false
+	encrypted protection = true
+)
+
 // startMatch starts both servers on one large file and logs in.
-func (l *lab) startMatch() (*match, error) {
+func (l *lab) startMatch(protect protection) (*match, error) {
 	file, err := l.provideLarge()
 	if err != nil {
 		return nil, err
@@ -41,13 +50,26 @@ func (l *lab) startMatch() (*match, error) {
 	if m.bare, err = l.startSelf(bareCommand, file); err != nil {
 		return nil, errors.Join(err, m.stop())
 	}
-	if m.session, err = dial(m.portico.address); err != nil {
-		return nil, errors.Join(err, m.stop())
-	}
-	if err := m.session.login(userName, l.password); err != nil {
+	if m.session, err = l.loginTo(m.portico, protect); err != nil {
 		return nil, errors.Join(err, m.stop())
 	}
 	return m, nil
+}
+
+func (l *lab) loginTo(s *server, protect protection) (*client, error) {
+	session, err := dial(s.address)
+	if err != nil {
+		return nil, err
+	}
+	if protect == encrypted {
+		if err := session.encrypt(); err != nil {
+			return nil, errors.Join(err, session.close())
+		}
+	}
+	if err := session.login(userName, l.password); err != nil {
+		return nil, errors.Join(err, session.close())
+	}
+	return session, nil
 }
 
 // stop ends what was started.
@@ -67,13 +89,13 @@ func (m *match) stop() error {
 // measureDownload alternates between portico and a bare sendfile server, so
 // that whatever else the machine does meets both.
 func measureDownload(ctx context.Context, l *lab, o options) (rows []row, err error) {
-	m, err := l.startMatch()
+	m, err := l.startMatch(inClear)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.stop()) }()
 	ours := &source{server: m.portico, fetch: m.session.fetchLarge, want: largeSize}
-	theirs := &source{server: m.bare, fetch: m.bare.fetchBare, want: largeSize}
+	theirs := &source{server: m.bare, fetch: m.bare.fetchBare(bareDownload), want: largeSize}
 	if err := alternate(ctx, o.rounds, ours, theirs); err != nil {
 		return nil, err
 	}

@@ -39,12 +39,16 @@ type lab struct {
 	hash     string
 }
 
-func newLab(binary string) (*lab, error) {
+// inMemory is where files are in memory: a tmpfs.
+const inMemory = "/dev/shm"
+
+// newLab makes a lab whose files are in a folder of their own in dir.
+func newLab(binary, dir string) (*lab, error) {
 	programs, err := os.MkdirTemp("", "portico-bench-")
 	if err != nil {
 		return nil, err
 	}
-	home, err := os.MkdirTemp("/dev/shm", "portico-bench-")
+	home, err := os.MkdirTemp(dir, "portico-bench-")
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(programs))
 	}

@@ -86,12 +86,9 @@ func (l *lab) measureListing(ctx context.Context, command string, entries, round
 // lister logs in to a server and lists a directory of it in each round. The
 // session ends with the server.
 func (l *lab) lister(s *server, command string, entries int) (*source, error) {
-	session, err := dial(s.address)
+	session, err := l.loginTo(s, inClear)
 	if err != nil {
 		return nil, err
-	}
-	if err := session.login(userName, l.password); err != nil {
-		return nil, errors.Join(err, session.close())
 	}
 	fetch := func(buffer []byte) (listed int64, took time.Duration, err error) {
 		start := time.Now()

@@ -1,10 +1,11 @@
 //go:build linux
 
 // Command bench measures a built portico on this machine and prints its
-// numbers beside their targets: the processor time of a small transfer, the
-// rate of a large download against a bare sendfile loop, the memory of an idle
-// session, and what few passive ports do for many clients. The server runs as an unprivileged user on files in memory, so
-// that what is measured is the server and not a disk.
+// numbers beside their targets: the processor time of a small transfer, large
+// transfers against bare loops, listings against the engine alone, the memory
+// of an idle session, and what few passive ports do for many clients. The server
+// runs as an unprivileged user on files in memory, so that what is measured is
+// the server and not a disk.
 package main
 
 import (
@@ -50,6 +51,8 @@ func measurements() []measurement {
 		{"small", measureSmall},
 		{"download", measureDownload},
 		{"upload", measureUpload},
+		{"tls", measureTLS},
+		{"ways", measureWays},
 		{"listing", measureListings},
 		{"memory", measureMemory},
 		{"sharing", measureSharing},
@@ -80,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := raiseFileLimit(); err != nil {
 		return err
 	}
-	l, err := newLab(opts.binary)
+	l, err := newLab(opts.binary, inMemory)
 	if err != nil {
 		return err
 	}
