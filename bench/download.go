@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -102,11 +103,15 @@ func measureDownload(ctx context.Context, l *lab, o options) (rows []row, err er
 	return compare(ours, theirs), nil
 }
 
-// alternate runs one round that does not count and then the others.
+// alternate runs one round that does not count and then the others. The order
+// differs from round to round: an upload that finds the memory that another has
+// just freed is cheaper than one for which a virtual machine's host must find
+// some, up to three times in processor time.
 func alternate(ctx context.Context, rounds int, sources ...*source) error {
 	buffer := make([]byte, streamBuffer)
 	for round := range rounds + 1 {
-		for _, s := range sources {
+		for _, i := range rand.Perm(len(sources)) {
+			s := sources[i]
 			if err := ctx.Err(); err != nil {
 				return err
 			}

@@ -91,18 +91,15 @@ func (f *FS) openDownload(name string, flags int, _ int64) (afero.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := requireFile(file, name); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
-}
-
-func requireFile(file afero.File, name string) error {
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
 		err = syscall.EISDIR
 	}
-	return inFTP("open", name, err)
+	if err != nil {
+		return nil, errors.Join(inFTP("open", name, err), file.Close())
+	}
+	adviseSequential(OSFile(file), info.Size())
+	return file, nil
 }
 
 // OpenFile opens a file as afero.Fs says. Creating one is subject to the rules
