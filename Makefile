@@ -27,9 +27,17 @@ run: build ## build and serve the demo folder bin/demo (ARGS="--listen :2122" ad
 .PHONY: test
 test: clients lint unit e2e e2e-firewall ## everything a change must pass: lint, unit tests with -race, end-to-end tests
 
+.PHONY: docs
+docs: ## make docs/configuration.md and the man pages anew, from comments, defaults and help texts
+	$(GO) generate ./cmd/portico
+
 .PHONY: clients
 clients: ## install what e2e needs (curl, lftp, python3) where root and missing
 	@e2e/install-clients.sh
+
+.PHONY: s3server
+s3server: ## build the S3 server that the tests of object storage start
+	-cd e2e/s3server/versitygw && $(GO) tool -n versitygw >/dev/null
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
@@ -38,13 +46,13 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 .PHONY: unit
-unit: ## unit tests with -race, shuffled
+unit: s3server ## unit tests with -race, shuffled
 	$(GO) test -race -shuffle=on $(UNIT)
 
 # In its folder and uncached: then go test shows which clients are missing, and
 # sees a server that was built from other sources.
 .PHONY: e2e
-e2e: ## the built server against curl, lftp, Python ftplib and a Go client
+e2e: s3server ## the built server against curl, lftp, Python ftplib and a Go client
 	cd e2e && $(GO) test -race -shuffle=on -count=1 -timeout 10m
 
 # Mostly waiting for what is blocked, so many at once.

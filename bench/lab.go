@@ -130,9 +130,13 @@ type server struct {
 // startPortico starts portico with a range of usual size.
 func (l *lab) startPortico() (*server, error) { return l.startWithPorts(100) }
 
-// startWithPorts starts portico with so many passive ports and waits for its
-// greeting.
+// startWithPorts starts portico with so many passive ports.
 func (l *lab) startWithPorts(passivePorts int) (*server, error) {
+	return l.startWithLimits(passivePorts, map[string]any{})
+}
+
+// startWithLimits does the same with limits, and waits for the greeting.
+func (l *lab) startWithLimits(passivePorts int, limits map[string]any) (*server, error) {
 	control, err := freePorts(1 + passivePorts)
 	if err != nil {
 		return nil, err
@@ -144,6 +148,7 @@ func (l *lab) startWithPorts(passivePorts int) (*server, error) {
 		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read", "write", "overwrite"}}},
 		"tls":       map[string]any{"self_signed": true},
 		"log":       map[string]any{"level": "warn"},
+		"limits":    limits,
 	})
 	if err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ func measurements() []measurement {
 		{"tls", measureTLS},
 		{"ways", measureWays},
 		{"listing", measureListings},
+		{"limits", measureLimits},
 		{"memory", measureMemory},
 		{"sharing", measureSharing},
 		{"queue", measureQueue},

@@ -21,13 +21,23 @@ type Config struct {
 	TLS TLS `mapstructure:"tls"`
 	// Users are the accounts. Their names are unique.
 	Users []User `mapstructure:"users"`
+	// Groups are what users have who do not settle it themselves, those of Auth
+	// and of hosts too. Their names are unique.
+	Groups []Group `mapstructure:"groups"`
+	// Auth settles where users come from beside Users.
+	Auth Auth `mapstructure:"auth"`
 	// Hosts are virtual hosts (RFC 7151): servers of their own behind the same
 	// addresses. Their names are unique.
 	Hosts []Host `mapstructure:"hosts"`
+	// Buckets are those of object stores that homes and mounts can be in. Their
+	// names are unique.
+	Buckets []Bucket `mapstructure:"buckets"`
 	// QuotaFile is the file in which the use of quotas is counted across
 	// restarts. It is made if it is missing.
 	QuotaFile Path `mapstructure:"quota_file"`
-	// Limits bounds sessions and waiting times.
+	// Hooks tell programs and web servers of what clients have done.
+	Hooks []Hook `mapstructure:"hooks"`
+	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
 	// Sandbox confines the process: "auto" where the system can, "off" never.
 	// "required" is refused, because this version has no sandbox.
@@ -72,7 +82,7 @@ type Passive struct {
 	// matches wins. Empty: the control connection's local address.
 	PublicAddress AddressRules `mapstructure:"public_address"`
 	// Sharing says whether clients may share a port while no connection could
-	// belong to two of them.
+	// belong to two of them: "auto" if so, "exclusive" never.
 	Sharing portalloc.Sharing `mapstructure:"sharing"`
 	// Peer says from where a data connection may come: "exact", "any", or the
 	// networks inside which its address may differ from the client's.
@@ -90,7 +100,9 @@ type Passive struct {
 type Active struct {
 	// Enabled allows PORT and EPRT.
 	Enabled bool `mapstructure:"enabled"`
-	// SourcePort is the local port of active data connections.
+	// SourcePort is the local port of active data connections: "auto" (20 where
+	// this process may bind it, else any), "ephemeral", or a number, which must
+	// then work.
 	SourcePort SourcePort `mapstructure:"source_port"`
 	// ForeignAddress allows PORT and EPRT to name another host than the
 	// client's (server-to-server transfers), and the bounce attack with them.
@@ -131,36 +143,6 @@ type TLS struct {
 // Offered says whether the server has a certificate to offer.
 func (t TLS) Offered() bool { return t.Certificate != "" || t.SelfSigned }
 
-// User is one account.
-type User struct {
-	// Name is what the client sends as USER.
-	Name string `mapstructure:"name"`
-	// Password is the hash of the password: argon2id, bcrypt, or crypt(3) $5$
-	// or $6$.
-	Password Secret `mapstructure:"password"`
-	// Home is the directory that the user sees as "/". It may hold %u for the
-	// user's name.
-	Home Path `mapstructure:"home"`
-	// CreateHome makes the directory when the user logs in and it is missing.
-	CreateHome bool `mapstructure:"create_home"`
-
-	Place `mapstructure:",squash"`
-
-	// Mounts are what the user sees beside the home.
-	Mounts []Mount `mapstructure:"mounts"`
-	// Quota is how much the user may keep at home.
-	Quota Quota `mapstructure:"quota"`
-	// RefusedCommands are the verbs, in upper case, that the user may not use,
-	// whatever Permissions say. This package does not know which there are.
-	RefusedCommands []string `mapstructure:"refused_commands"`
-	// Operator lets the user ask for what concerns the server as a whole: the
-	// list of passive ports (SITE PORTS), which portico doctor uses.
-	Operator bool `mapstructure:"operator"`
-	// Certificate is a name in a verified client certificate that lets the
-	// user in without the password. Empty: the password alone counts.
-	Certificate string `mapstructure:"certificate"`
-}
-
 // Host is a virtual host. What it leaves out, it has from the server.
 type Host struct {
 	// Name is the domain name by which clients ask for it, with HOST or in the
@@ -177,23 +159,6 @@ type Host struct {
 	// Users are the accounts that this host alone has, and its only ones.
 	// Empty: the server's.
 	Users []User `mapstructure:"users"`
-}
-
-// Limits bounds sessions and waiting times. Zero: no limit.
-type Limits struct {
-	// Sessions is the largest number of sessions at one time.
-	Sessions int `mapstructure:"sessions"`
-	// SessionsPerIP is the same for one client address.
-	SessionsPerIP int `mapstructure:"sessions_per_ip"`
-	// SessionsPerUser is the same for one user.
-	SessionsPerUser int `mapstructure:"sessions_per_user"`
-	// LoginTimeout is how long a client may take to log in.
-	LoginTimeout time.Duration `mapstructure:"login_timeout"`
-	// IdleTimeout is how long a session may send no command while no transfer
-	// runs.
-	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
-	// StallTimeout is how long a transfer may move no byte.
-	StallTimeout time.Duration `mapstructure:"stall_timeout"`
 }
 
 // Admin settles the admin interface.

@@ -87,6 +87,9 @@ func (d *decoder) fromText(k key, raw any) (reflect.Value, bool) {
 	if _, isString := raw.(string); !isString && k.typ == reflect.TypeFor[Umask]() {
 		ok = false // 027 without quotes has become the number 23
 	}
+	if day, isTime := raw.(time.Time); isTime && k.typ == reflect.TypeFor[Date]() {
+		text, ok = day.Format(time.DateOnly), true // as YAML and TOML read it
+	}
 	if !ok {
 		d.add(k.path, "wants %s, not %s", wanted(k), describe(raw))
 		return reflect.Value{}, false
@@ -136,6 +139,9 @@ func (d *decoder) item(k key, raw any) (reflect.Value, bool) {
 	d.eachKey(k.path, k.typ, raw, func(field key, raw any) {
 		if value, ok := d.value(field, raw); ok {
 			item.FieldByIndex(field.index).Set(value)
+			if n, ok := item.Addr().Interface().(interface{ note(key string) }); ok {
+				n.note(field.name)
+			}
 		}
 	})
 	return item, len(d.faults.found) == before

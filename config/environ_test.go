@@ -46,16 +46,38 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"users": {
 			"[{name: alice, password: $6$x, home: /a, permissions: [list], refused_commands: [DELE, RMD], certificate: alice.example.org}]",
 			[]User{{
-				Name: "alice", Password: "$6$x", Home: "/a", Place: permitted("list"),
-				RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice.example.org",
+				Name: "alice", Password: "$6$x", Certificate: "alice.example.org",
+				Account: Account{Home: "/a", Place: permitted("list"), RefusedCommands: []string{"DELE", "RMD"}},
 			}},
 		},
+		"groups": {
+			"[{name: staff, home: /srv/%u, create_home: true, limits: {sessions: 2, upload_rate: 1MiB}, expires: 2026-12-31}]",
+			[]Group{{Name: "staff", Account: Account{
+				Home: "/srv/%u", CreateHome: true, Place: DefaultPlace(), placed: true,
+				Limits: AccountLimits{Sessions: 2, UploadRate: 1 << 20}, Expires: day(2026, time.December, 31),
+			}}},
+		},
+		"auth.file.path":       {"u.yaml", Path("u.yaml")},
+		"auth.htpasswd.path":   {"h", Path("h")},
+		"auth.htpasswd.groups": {"a,b", []string{"a", "b"}},
+		"auth.order":           {"sql,users", []string{"sql", "users"}},
 		"hosts": {
 			"[{name: b.example, certificate: c.pem, key: k.pem, client_ca: ca.pem, banner: hi, users: [{name: bob, password: x, home: /b}]}]",
 			[]Host{{
 				Name: "b.example", Certificate: "c.pem", Key: "k.pem", ClientCA: "ca.pem", Banner: "hi",
-				Users: []User{{Name: "bob", Password: "x", Home: "/b", Place: DefaultPlace()}},
+				Users: []User{{Name: "bob", Password: "x", Account: Account{Home: "/b", Place: DefaultPlace()}}},
 			}},
+		},
+		"buckets": {
+			`[{name: b, url: "s3://b?region=us-east-1", access_key: a, secret_key: s, credentials_file: f, part_size: 5MiB}]`,
+			[]Bucket{{Name: "b", URL: "s3://b?region=us-east-1", AccessKey: "a", SecretKey: "s", CredentialsFile: "f", PartSize: 5 << 20}},
+		},
+		"hooks": {
+			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
+			[]Hook{
+				{Events: []string{"upload"}, URL: "https://h/", Secret: "s", Spool: "/s", Timeout: 30 * time.Second, Concurrency: 4, Queue: 10_000},
+				{Events: []string{"login"}, Command: []string{"/run", "a,b"}, Timeout: time.Second, Concurrency: 2, Queue: 3},
+			},
 		},
 		"quota_file":               {"q.db", Path("q.db")},
 		"limits.sessions":          {"1", 1},
@@ -71,6 +93,19 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
 		"shutdown_timeout":         {"1m", time.Minute},
+
+		"limits.logins_per_minute":         {"4", 4},
+		"limits.logins_per_minute_per_ip":  {"5", 5},
+		"limits.transfers_per_session":     {"6", 6},
+		"limits.transfers_per_user":        {"7", 7},
+		"limits.passive_leases_per_ip":     {"8", 8},
+		"limits.commands_per_second":       {"9", 9},
+		"limits.upload_rate":               {"1KiB", Size(1 << 10)},
+		"limits.download_rate":             {"2000", Size(2000)},
+		"limits.upload_rate_per_user":      {"3MiB", Size(3 << 20)},
+		"limits.download_rate_per_user":    {"4MiB", Size(4 << 20)},
+		"limits.upload_rate_per_session":   {"5MiB", Size(5 << 20)},
+		"limits.download_rate_per_session": {"6GiB", Size(6 << 30)},
 	}
 	variables := map[string]string{}
 	for _, k := range settings() {

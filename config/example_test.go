@@ -57,8 +57,16 @@ func wantKeys(t *testing.T, path string, node *yaml.Node, typ reflect.Type) {
 func TestExampleOfUsersLoads(t *testing.T) {
 	t.Parallel()
 	c := mustLoadSample(t, "# The accounts:\n", "users:")
-	if len(c.Users) != 1 || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 8 || len(c.Users[0].Mounts) != 2 || len(c.Users[0].RefusedCommands) != 3 {
+	if len(c.Users) != 2 || !c.Users[1].Anonymous || c.Users[0].Name != "alice" || len(c.Users[0].Permissions) != 8 || len(c.Users[0].Mounts) != 2 || len(c.Users[0].RefusedCommands) != 3 {
 		t.Errorf("got %+v", c.Users)
+	}
+}
+
+func TestExampleOfGroupsLoads(t *testing.T) {
+	t.Parallel()
+	c := mustLoadSample(t, "mounts and refused commands add up.\n", "groups:")
+	if len(c.Groups) != 1 || c.Groups[0].Name != "staff" || !c.Groups[0].CreateHome {
+		t.Errorf("got %+v", c.Groups)
 	}
 }
 

@@ -26,7 +26,7 @@ func readFile(file string) (map[string]any, []error) {
 }
 
 func parseFile(file string) (map[string]any, error) {
-	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(file)), ".")
+	format := formatOf(file)
 	switch format {
 	case "yaml", "yml", "toml", "json":
 	default:
@@ -40,6 +40,11 @@ func parseFile(file string) (map[string]any, error) {
 		return nil, fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
 	}
 	return parseText(format, text)
+}
+
+// formatOf returns the ending of a file's name.
+func formatOf(file string) string {
+	return strings.TrimPrefix(strings.ToLower(filepath.Ext(file)), ".")
 }
 
 // parseText reads the text with viper's codec of the format. It does not go

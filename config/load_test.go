@@ -12,6 +12,11 @@ import (
 	"github.com/portico-ftp/portico/portalloc"
 )
 
+// day is a Date.
+func day(year int, month time.Month, d int) Date {
+	return Date{time.Date(year, month, d, 0, 0, 0, 0, time.UTC)}
+}
+
 func TestLoadReadsEveryFormat(t *testing.T) {
 	t.Parallel()
 	home, err := filepath.Abs("testdata/good")
@@ -36,8 +41,7 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Users = []User{{
 				Name:     "alice",
 				Password: "$argon2id$v=19$m=1,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
-				Home:     "/srv/ftp/alice",
-				Place:    permitted("list", "read", "write", "delete", "rename", "mkdir"),
+				Account:  Account{Home: "/srv/ftp/alice", Place: permitted("list", "read", "write", "delete", "rename", "mkdir")},
 			}}
 		},
 		"plain_types.yaml": func(c *Config) {
@@ -53,7 +57,17 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.TLS.MinVersion = "1.3"
 			c.Limits.Sessions = 7
 			c.Limits.IdleTimeout = 0
-			c.Users = []User{{Name: "123", Password: "x", Home: Path(filepath.Join(home, "files")), Place: DefaultPlace()}}
+			c.Users = []User{{Name: "123", Password: "x", Account: Account{Home: Path(filepath.Join(home, "files")), Place: DefaultPlace()}}}
+		},
+		"limits.yaml": func(c *Config) {
+			c.Limits = Limits{
+				Sessions: 500, SessionsPerIP: 10, SessionsPerUser: 4,
+				LoginsPerMinute: 600, LoginsPerMinutePerIP: 20,
+				TransfersPerSession: 1000, TransfersPerUser: 3, PassiveLeasesPerIP: 20, CommandsPerSecond: 30,
+				UploadRate: 100 << 20, DownloadRate: 1 << 30, UploadRatePerUser: 20 << 20, DownloadRatePerUser: 50 << 20,
+				UploadRatePerSession: 10 << 20, DownloadRatePerSession: 1_000_000,
+				LoginTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, StallTimeout: 2 * time.Minute,
+			}
 		},
 		"hosts.yaml": func(c *Config) {
 			c.TLS.Certificate = Path(filepath.Join(home, "cert.pem"))
@@ -63,11 +77,11 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.TLS.AllowCCC = true
 			c.Passive.ReclaimAfter = time.Second
 			c.Log.Commands = Path(filepath.Join(home, "logs", "commands.log"))
-			c.Users = []User{{Name: "alice", Password: "x", Home: "/srv/alice", Place: DefaultPlace(), RefusedCommands: []string{"DELE", "RMD"}, Certificate: "alice@example.org"}}
+			c.Users = []User{{Name: "alice", Password: "x", Certificate: "alice@example.org", Account: Account{Home: "/srv/alice", Place: DefaultPlace(), RefusedCommands: []string{"DELE", "RMD"}}}}
 			c.Hosts = []Host{
 				{
 					Name: "one.example", Certificate: Path(filepath.Join(home, "one.pem")), Key: Path(filepath.Join(home, "one.key")), Banner: "One",
-					Users: []User{{Name: "alice", Password: "y", Home: Path(filepath.Join(home, "one")), Place: permitted("list"), RefusedCommands: []string{"SITE"}}},
+					Users: []User{{Name: "alice", Password: "y", Account: Account{Home: Path(filepath.Join(home, "one")), Place: permitted("list"), RefusedCommands: []string{"SITE"}}}},
 				},
 				{Name: "Two.Example", ClientCA: Path(filepath.Join(home, "two.pem"))},
 			}
@@ -80,22 +94,57 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Passive.Wait = 0
 			c.Passive.PublicAddress = AddressRules{{Address: "192.0.2.7"}}
 			c.Limits.Sessions = 20
-			c.Users = []User{{Name: "bob", Password: "x", Home: "/srv/bob", Place: permitted("list", "read")}}
+			c.Users = []User{{Name: "bob", Password: "x", Account: Account{Home: "/srv/bob", Place: permitted("list", "read")}}}
 		},
 		"storage.yaml": func(c *Config) {
 			c.QuotaFile = Path(filepath.Join(home, "state", "quota.db"))
 			c.Users = []User{
 				{
-					Name: "alice", Password: "x", Home: "/srv/%u", CreateHome: true, Place: otherPlace(),
-					Mounts: []Mount{
-						{Path: "/pub", Dir: Path(filepath.Join(home, "pub")), Place: permitted("list", "read")},
-						{Path: "/in", Dir: "/srv/in", Create: true, Place: otherPlace()},
+					Name: "alice", Password: "x", Account: Account{
+						Home: "/srv/%u", CreateHome: true, Place: otherPlace(), placed: true,
+						Mounts: []Mount{
+							{Path: "/pub", Dir: Path(filepath.Join(home, "pub")), Place: permitted("list", "read")},
+							{Path: "/in", Dir: "/srv/in", Create: true, Place: otherPlace()},
+						},
 					},
 				},
-				{Name: "bob", Password: "x", Home: "/srv/bob", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000}},
-				{Name: "carol", Password: "x", Place: DefaultPlace(), Quota: Quota{}},
+				{Name: "bob", Password: "x", Account: Account{Home: "/srv/bob", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000}}},
+				{Name: "dave", Password: "x", Account: Account{Place: inBucket("archive", "%u/"), placed: true, Mounts: []Mount{{Path: "/pub", Place: inBucket("other", "", "list", "read")}}}},
+				{Name: "carol", Password: "x", Account: Account{Place: DefaultPlace(), placed: true}},
 			}
-			c.Users[2].Storage, c.Users[2].KeepPartials = "memory", 0
+			c.Users[3].Storage, c.Users[3].KeepPartials = "memory", 0
+			c.Buckets = []Bucket{
+				{Name: "archive", URL: "s3://my-bucket?region=eu-central-1", AccessKey: "AKIA", SecretKey: "not to be shown", PartSize: 16 << 20},
+				{Name: "other", URL: "gs://other-bucket", CredentialsFile: Path(filepath.Join(home, "google.json"))},
+			}
+		},
+		"events.yaml": func(c *Config) {
+			c.Hooks = []Hook{
+				{Events: []string{"upload", "upload_interrupted"}, Command: []string{"/usr/local/bin/arrived", "--verbose", "a, b", ""}, Timeout: 5 * time.Minute, Concurrency: 1, Queue: 10},
+				DefaultHook(),
+				DefaultHook(),
+			}
+			c.Hooks[1].Events, c.Hooks[1].Command = []string{"delete", "rename"}, []string{"logger"}
+			c.Hooks[2].Events, c.Hooks[2].URL = []string{"login"}, "https://user:pass@hooks.example.org/a/b?token=c"
+			c.Hooks[2].SecretFile, c.Hooks[2].Spool = Path(filepath.Join(home, "secrets", "hook")), Path(filepath.Join(home, "spool", "logins"))
+			c.Hooks[2].GiveUpAfter = 72 * time.Hour
+		},
+		"accounts.yaml": func(c *Config) {
+			c.Groups = []Group{
+				{Name: "staff", Account: Account{
+					Home: "/srv/ftp/%u", CreateHome: true, Place: DefaultPlace(), placed: true,
+					Networks: []netip.Prefix{prefix("10.0.0.0/8")}, Hours: "Mon-Fri 08:00-18:00, Sat", RequireTLS: true,
+				}},
+				{Name: "slow", Account: Account{
+					Place:  DefaultPlace(),
+					Limits: AccountLimits{Sessions: 2, Transfers: 1, UploadRate: 1 << 20, DownloadRate: 512 << 10},
+				}},
+			}
+			c.Users = []User{
+				{Name: "alice", Password: "x", Groups: []string{"staff", "slow"}, Account: Account{Place: DefaultPlace(), Expires: day(2026, time.December, 31)}},
+				{Name: "guest", Anonymous: true, Account: Account{Home: "/srv/ftp/pub", Place: DefaultPlace(), Disabled: true}},
+			}
+			c.Auth.Order = []string{"users"}
 		},
 		"all.json": func(c *Config) {
 			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21100}}
@@ -287,5 +336,12 @@ func otherThan(t *testing.T, file string, files []string) string {
 func permitted(permissions ...string) Place {
 	p := DefaultPlace()
 	p.Permissions = permissions
+	return p
+}
+
+// inBucket is a place in a bucket.
+func inBucket(name, prefix string, permissions ...string) Place {
+	p := permitted(permissions...)
+	p.Storage, p.Bucket, p.Prefix = "object", name, prefix
 	return p
 }

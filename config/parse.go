@@ -92,6 +92,10 @@ func wanted(k key) string {
 		return "a size such as 10GiB"
 	case k.typ == reflect.TypeFor[Umask]():
 		return `an octal number in quotes, such as "027"`
+	case k.typ == reflect.TypeFor[Date]():
+		return "a date such as 2026-12-31"
+	case isText(k.typ):
+		return "a text"
 	case k.typ.Kind() == reflect.Bool:
 		return "true or false"
 	case k.typ.Kind() == reflect.Int:

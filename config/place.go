@@ -10,11 +10,17 @@ import (
 type Place struct {
 	// Storage is what the files are in: "local", a directory of this machine;
 	// "memory", which a restart empties; "overlay", which shows Base and keeps
-	// changes in a directory.
-	Storage string `mapstructure:"storage" oneof:"local memory overlay"`
+	// changes in a directory; "object", the bucket of an object store.
+	Storage string `mapstructure:"storage" oneof:"local memory overlay object"`
 	// Base is the directory below an overlay, which stays as it is. It may hold
 	// %u for the user's name.
 	Base Path `mapstructure:"base"`
+	// Bucket is the name of one of Config.Buckets, for storage object.
+	Bucket string `mapstructure:"bucket"`
+	// Prefix is what the keys in the bucket start with; what lies outside is
+	// not seen. It may hold %u for the user's name. A slash at its end is added
+	// if it is missing. Empty: the whole bucket.
+	Prefix string `mapstructure:"prefix"`
 	// Permissions are what the user may do. Absent: everything.
 	Permissions []string `mapstructure:"permissions" oneof:"list read write delete rename mkdir overwrite chmod"`
 	// Uploads says when an upload becomes a file: "atomic" when it is complete,
@@ -65,8 +71,12 @@ func newItem(t reflect.Type) reflect.Value {
 	switch item := item.Addr().Interface().(type) {
 	case *User:
 		item.Place = DefaultPlace()
+	case *Group:
+		item.Place = DefaultPlace()
 	case *Mount:
 		item.Place = DefaultPlace()
+	case *Hook:
+		*item = DefaultHook()
 	}
 	return item
 }

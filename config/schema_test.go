@@ -27,11 +27,19 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	accounts, err := os.ReadFile("testdata/good/accounts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits, err := os.ReadFile("testdata/good/limits.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	shown, err := Default().YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "storage": strings.ReplaceAll(string(storage), "permissions: list", "permissions: [list]"), "shown": string(shown)} {
+	for name, text := range map[string]string{"example": Example(), "contract": string(contract), "hosts": string(hosts), "accounts": strings.NewReplacer("2026-12-31", `"2026-12-31"`, "10.0.0.0/8", "[10.0.0.0/8]", "order: users", "order: [users]").Replace(string(accounts)), "storage": strings.ReplaceAll(string(storage), "permissions: list", "permissions: [list]"), "limits": string(limits), "shown": string(shown)} {
 		if problems := readSchema(t).check(asJSON(t, text)); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
 		}
@@ -50,9 +58,11 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"sandbox: on":                          "is none of",
 		"limits: {sessions: -1}":               "is too small",
 		"limits: {sessions: 1.5}":              "matches no type",
+		"limits: {transfers_per_user: -1}":     "is too small",
+		"limits: {upload_rate: 10MB}":          "matches 0 of the alternatives",
 		"tls: {min_version: 1.2}":              "is none of",
 		"passive: {peer: [10.0.0.1]}":          "matches 0 of the alternatives",
-		"users: [{name: a, home: /a}]":         "password is missing",
+		"users: [{name: a, home: /a}]":         "matches 0 of the alternatives",
 		"users: [{name: '', password: x}]":     "is too short",
 		"passive: {public_address: [{a: b}]}":  "matches 0 of the alternatives",
 		"active: {source_port: 70000}":         "matches 0 of the alternatives",
@@ -60,10 +70,15 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"users: [{permissions: [everything]}]": "is none of",
 		"users: [{refused_commands: [dele]}]":  "does not match",
 		"hosts: [{banner: hello}]":             "name is missing",
-		"hosts: [{users: [{name: a}]}]":        "password is missing",
+		"hosts: [{users: [{name: a}]}]":        "matches 0 of the alternatives",
 		"tls: {client_certificates: maybe}":    "is none of",
 		"users: [{mounts: [{dir: /a}]}]":       "path is missing",
 		"users: [{umask: '8'}]":                "does not match",
+		"hooks: [{command: [a]}]":              "events is missing",
+		"hooks: [{events: [uplod]}]":           "is none of",
+		"hooks: [{events: []}]":                "fewer items",
+		"hooks: [{url: ftp://host}]":           "does not match",
+		"hooks: [{queue: 0}]":                  "is too small",
 		"users: [{quota: {bytes: 1MB}}]":       "matches 0 of the alternatives",
 	} {
 		if got := fmt.Sprint(readSchema(t).check(asJSON(t, text))); !strings.Contains(got, want) {

@@ -54,7 +54,7 @@ func structNode(value reflect.Value) (*yaml.Node, error) {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, k := range keysOf(value.Type(), "") {
 		field := value.FieldByIndex(k.index)
-		if k.isAbsent(field) {
+		if k.isAbsent(field) || isElsewhere(value, k) {
 			continue
 		}
 		child, err := toNode(field)
@@ -70,6 +70,30 @@ func structNode(value reflect.Value) (*yaml.Node, error) {
 // permissions at all are all of them, an empty list is none.
 func (k key) isAbsent(field reflect.Value) bool {
 	return k.name == "permissions" && field.IsNil()
+}
+
+// isElsewhere says whether a key must be left out because somebody else settles
+// it: a group for a user, the other groups for a group, nobody the password of
+// an anonymous user.
+func isElsewhere(owner reflect.Value, k key) bool {
+	switch o := owner.Interface().(type) {
+	case User:
+		if k.name == "password" {
+			return o.Anonymous
+		}
+		return len(o.Groups) > 0 && !o.Places() && isOfPlace(k)
+	case Group:
+		return !o.Places() && isOfPlace(k)
+	default:
+		return false
+	}
+}
+
+// isOfPlace says whether a key settles how a home is stored.
+func isOfPlace(k key) bool {
+	a := Account{}
+	a.note(k.name)
+	return a.Places()
 }
 
 func listNode(value reflect.Value) (*yaml.Node, error) {

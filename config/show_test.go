@@ -18,13 +18,19 @@ func TestYAMLReadsBack(t *testing.T) {
 	full.Passive.Peer = portalloc.PeerPolicy{Any: true}
 	full.TLS.SelfSigned, full.TLS.ClientCA, full.TLS.ClientCertificates = true, "/ca.pem", "optional"
 	full.Users = []User{
-		{Name: "yes", Password: mask, Home: "/a b", Place: DefaultPlace()},
-		{Name: "b", Password: mask, Home: "/", CreateHome: true, Place: otherPlace(), RefusedCommands: []string{"DELE"}, Certificate: "b"},
-		{
-			Name: "c", Password: mask, Home: "/c", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000},
+		{Name: "yes", Password: mask, Account: Account{Home: "/a b", Place: DefaultPlace()}},
+		{Name: "b", Password: mask, Certificate: "b", Account: Account{
+			Home: "/", CreateHome: true, Place: otherPlace(), RefusedCommands: []string{"DELE"},
+		}},
+		{Name: "c", Password: mask, Account: Account{
+			Home: "/c", Place: DefaultPlace(), Quota: Quota{Bytes: 10 << 30, Files: 1000},
 			Mounts: []Mount{{Path: "/pub", Dir: "/p", Create: true, Place: otherPlace()}},
-		},
+		}},
+		{Name: "d", Password: mask, Groups: []string{"staff"}, Account: Account{Place: DefaultPlace(), Expires: day(2026, time.May, 1)}},
 	}
+	full.Users = append(full.Users, User{Name: "e", Password: mask, Account: Account{Place: inBucket("b", "%u")}})
+	full.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: mask}, {Name: "c", URL: "gs://c", CredentialsFile: "/c.json", PartSize: 16 << 20}}
+	full.Groups = []Group{{Name: "staff", Account: Account{Home: "/srv/%u", Place: otherPlace(), placed: true, Hours: "Sat", Disabled: true}}}
 	full.QuotaFile = "/var/lib/quota"
 	full.Hosts = []Host{{Name: "a.example", Certificate: "/cert.pem", Key: "/key.pem", Users: full.Users}, {Name: "b.example", Banner: "hi"}}
 	full.Limits.IdleTimeout = 90 * time.Minute
@@ -54,18 +60,36 @@ func otherPlace() Place {
 	}
 }
 
-func TestSecretsAreNotShown(t *testing.T) {
+// What a user leaves to his group must not be shown as if he had said it.
+func TestInheritedKeysAreNotShown(t *testing.T) {
 	t.Parallel()
 	c := Default()
-	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Home: "/a"}}
-	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
+	c.Users = []User{
+		{Name: "a", Groups: []string{"staff"}, Account: Account{Place: DefaultPlace()}},
+		{Name: "b", Account: Account{Place: DefaultPlace()}},
+	}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 6 {
-		t.Errorf("got %s, want the password masked in all six", shown)
+	if got := strings.Count(string(text), "uploads: atomic"); got != 1 {
+		t.Errorf("uploads is shown %d times, want once, for the user without a group:\n%s", got, text)
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Account: Account{Home: "/a"}}}
+	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
+	c.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: "key digest"}}
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password) + fmt.Sprintf("%+v %#v", c.Buckets, c.Buckets)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 9 {
+		t.Errorf("got %s, want the secrets masked in all nine", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

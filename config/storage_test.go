@@ -47,7 +47,7 @@ func TestUmasks(t *testing.T) {
 func TestValidateChecksPlacesMadeInCode(t *testing.T) {
 	t.Parallel()
 	c := Default()
-	c.Users = []User{{Name: "a", Password: "x", Home: "/a"}}
+	c.Users = []User{{Name: "a", Password: "x", Account: Account{Home: "/a"}}}
 	if err := c.Validate(); err != nil {
 		t.Errorf("the zero Place: %v", err)
 	}

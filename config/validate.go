@@ -17,8 +17,12 @@ func (c *Config) Validate() error {
 	v.checkPublicAddress()
 	v.checkActive()
 	v.checkTLS()
+	v.checkGroups()
 	v.checkUsers("users", v.Users, v.knowsClientCertificates())
+	v.checkAuth()
 	v.checkHosts()
+	v.checkBuckets()
+	v.checkHooks()
 	v.checkLimits()
 	v.checkRest()
 	return errors.Join(v.found...)
@@ -37,24 +41,6 @@ func (v *validation) add(key, format string, args ...any) {
 // addFrom is add for a key that is missing because of what another one says.
 func (v *validation) addFrom(other, key, format string, args ...any) {
 	v.found = append(v.found, &Fault{Source: v.Source(other), Key: key, Problem: fmt.Sprintf(format, args...)})
-}
-
-func (v *validation) checkLimits() {
-	for _, limit := range []struct {
-		key   string
-		count int
-	}{
-		{"limits.sessions", v.Limits.Sessions},
-		{"limits.sessions_per_ip", v.Limits.SessionsPerIP},
-		{"limits.sessions_per_user", v.Limits.SessionsPerUser},
-	} {
-		if limit.count < 0 {
-			v.add(limit.key, "%d is negative: write 0 for no limit", limit.count)
-		}
-	}
-	v.notNegative("limits.login_timeout", v.Limits.LoginTimeout, "no limit")
-	v.notNegative("limits.idle_timeout", v.Limits.IdleTimeout, "no limit")
-	v.notNegative("limits.stall_timeout", v.Limits.StallTimeout, "no limit")
 }
 
 func (v *validation) checkRest() {

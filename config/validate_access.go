@@ -3,8 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 )
 
 func (v *validation) checkTLS() {
@@ -69,46 +67,6 @@ func (v *validation) checkNothingNeedsCertificate() {
 // certificates with.
 func (v *validation) knowsClientCertificates() bool {
 	return v.TLS.ClientCA != "" || slices.ContainsFunc(v.Hosts, func(h Host) bool { return h.ClientCA != "" })
-}
-
-// checkUsers checks a list of accounts, the server's or a host's. Verified says
-// whether their client certificates can be.
-func (v *validation) checkUsers(list string, users []User, verified bool) {
-	first := map[string]int{}
-	for i, u := range users {
-		key := fmt.Sprintf("%s[%d]", list, i)
-		v.checkName(key+".name", u.Name)
-		if j, seen := first[u.Name]; seen && u.Name != "" {
-			v.add(key+".name", "%q is also the name of %s[%d]: give each user a name of its own", u.Name, list, j)
-		} else {
-			first[u.Name] = i
-		}
-		v.checkUser(key, u)
-		if u.Certificate != "" && !verified {
-			v.add(key+".certificate", "needs tls.client_ca: name a PEM file with the authorities whose certificates are believed")
-		}
-	}
-}
-
-func (v *validation) checkUser(key string, u User) {
-	if u.Password == "" {
-		v.add(key+".password", "is missing: `portico passwd` makes the hash of a password")
-	}
-	v.checkPlace(key, "home", u.Home, u.CreateHome, u.Place)
-	v.checkMounts(key+".mounts", u.Mounts)
-	v.checkQuota(key+".quota", u)
-	v.checkUnique(key+".refused_commands", u.RefusedCommands)
-}
-
-func (v *validation) checkName(key, name string) {
-	switch {
-	case name == "":
-		v.add(key, "is missing: write what the client sends as user name")
-	case strings.EqualFold(name, "anonymous"):
-		v.add(key, "anonymous logs in without a password, so it is no user of the file: use portico serve DIR --anonymous")
-	case strings.ContainsFunc(name, unicode.IsControl) || strings.TrimSpace(name) != name:
-		v.add(key, "%q holds a control character, or white space at an end", name)
-	}
 }
 
 func (v *validation) checkUnique(key string, words []string) {

@@ -11,8 +11,10 @@ import (
 // checkPlace checks a home or a mount; dirKey is the name of its key for the
 // directory.
 func (v *validation) checkPlace(key, dirKey string, dir Path, create bool, p Place) {
-	isMemory, isOverlay := p.Storage == "memory", p.Storage == "overlay"
+	isMemory := p.Storage == "memory"
 	switch {
+	case p.Storage == "object":
+		v.checkObjectPlace(key, dirKey, dir, create, p)
 	case dir == "" && !isMemory:
 		v.add(key+"."+dirKey, "is missing: name the directory that the user sees")
 	case dir != "" && isMemory:
@@ -20,8 +22,16 @@ func (v *validation) checkPlace(key, dirKey string, dir Path, create bool, p Pla
 	case create && isMemory:
 		v.add(key+".storage", "memory needs no directory to be made: leave that out")
 	}
-	if (p.Base != "") != isOverlay {
+	v.checkStorage(key, p)
+}
+
+// checkStorage checks what is said about a directory, wherever it is.
+func (v *validation) checkStorage(key string, p Place) {
+	if (p.Base != "") != (p.Storage == "overlay") {
 		v.add(key+".base", "goes with storage overlay, and only there: set both or neither")
+	}
+	if (p.Bucket != "" || p.Prefix != "") && p.Storage != "object" {
+		v.add(key+".bucket", "and prefix go with storage object, and only there: remove them, or set storage: object")
 	}
 	if p.Permissions != nil && len(p.Permissions) == 0 {
 		v.add(key+".permissions", "is empty, which allows nothing: name some, or leave the key out to allow everything")
@@ -68,7 +78,7 @@ func (v *validation) checkMounts(list string, mounts []Mount) {
 	}
 }
 
-func (v *validation) checkQuota(key string, u User) {
+func (v *validation) checkQuota(key string, u Account) {
 	switch {
 	case u.Quota.Files < 0:
 		v.add(key+".files", "%d is negative: write 0 for no limit", u.Quota.Files)
@@ -77,7 +87,7 @@ func (v *validation) checkQuota(key string, u User) {
 	case u.Quota == Quota{}:
 		return
 	}
-	if u.Storage == "memory" || u.Storage == "overlay" {
+	if u.Storage != "" && u.Storage != "local" {
 		v.add(key, "goes with storage local alone: remove it, or change the storage")
 	}
 	if v.QuotaFile == "" {

@@ -30,6 +30,8 @@ func TestValidateChecksWhatCodeCanGetWrong(t *testing.T) {
 		"certificates": {func(c *Config) { c.TLS.ClientCertificates = "" }, `tls.client_certificates: unknown value ""`},
 		"source port":  {func(c *Config) { c.Active.SourcePort = "0" }, `active.source_port: "0" is not a source port`},
 		"port zero":    {func(c *Config) { c.Passive.Ports = portalloc.PortList{{First: 0, Last: 9}} }, "passive.ports: 0-9 is not a range"},
+		"hook event":   {func(c *Config) { c.Hooks = []Hook{{Events: []string{"party"}}} }, `hooks[0].events[0]: unknown value "party"`},
+		"hook timeout": {func(c *Config) { c.Hooks = []Hook{{}} }, "hooks[0].timeout: 0s is no time"},
 		"reversed":     {func(c *Config) { c.Passive.Ports = portalloc.PortList{{First: 9, Last: 1}} }, "passive.ports: 9-1 is not a range"},
 	}
 	for name, test := range tests {

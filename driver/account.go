@@ -41,4 +41,24 @@ type Account struct {
 	// RefusedCommands are the verbs, in upper case, that this user may not
 	// use. Nil: none.
 	RefusedCommands []string
+	// Contact is the e-mail address that an anonymous client has given as its
+	// password (RFC 1635), for logs. Empty: none.
+	Contact string
+	// Limits bounds what the account may use, in the place of the server's
+	// limits for each user.
+	Limits Limits
+}
+
+// Limits bounds what one account may use at one time. A field of 0 is no limit
+// of the account's own: the server's for each user counts. A negative one is no
+// limit at all, whatever the server says.
+type Limits struct {
+	// Sessions is the largest number of sessions.
+	Sessions int
+	// Transfers is the largest number of transfers of files, over all sessions
+	// of the account.
+	Transfers int
+	// UploadRate and DownloadRate are in bytes per second, over all sessions of
+	// the account.
+	UploadRate, DownloadRate int64
 }

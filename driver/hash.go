@@ -3,11 +3,14 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/go-crypt/crypt/algorithm"
 	"github.com/go-crypt/crypt/algorithm/argon2"
 	"github.com/go-crypt/crypt/algorithm/bcrypt"
+	"github.com/go-crypt/crypt/algorithm/pbkdf2"
+	"github.com/go-crypt/crypt/algorithm/scrypt"
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
 )
 
@@ -33,9 +36,11 @@ const (
 	maxBcryptCost  = 15
 	minSHARounds   = 1000
 	maxSHARounds   = 1_000_000
+	minPBKDF2      = 10_000
+	maxPBKDF2      = 3_000_000
 )
 
-const acceptedHashes = "argon2id ($argon2id$), bcrypt ($2a$, $2b$, $2y$), SHA-crypt ($5$, $6$)"
+const acceptedHashes = "argon2id ($argon2id$), bcrypt ($2a$, $2b$, $2y$), yescrypt ($y$), SHA-crypt ($5$, $6$), PBKDF2 ($pbkdf2-sha256$, $pbkdf2-sha512$)"
 
 // HashPassword returns a new argon2id hash of password, which must have 1 to
 // 512 bytes. It takes some 20 MiB of memory for some 30 milliseconds.
@@ -60,8 +65,8 @@ func HashPassword(password string) (string, error) {
 }
 
 // CheckHash returns nil if hash is one that logins can be checked against: well
-// formed, of an accepted kind (argon2id, bcrypt, crypt(3) $5$ and $6$), and
-// neither too cheap nor so costly that it would endanger the server. The error
+// formed, of an accepted kind (argon2id, bcrypt, crypt(3) $5$, $6$ and $y$,
+// PBKDF2 with SHA-2 as passlib writes it), and neither too cheap nor so costly that it would endanger the server. The error
 // says what is accepted and does not repeat the hash.
 func CheckHash(hash string) error {
 	_, err := parseHash(hash)
@@ -83,6 +88,12 @@ func parseHash(hash string) (algorithm.Digest, error) {
 		return decodeHash(hash, shacrypt.DecodeVariant(shacrypt.VariantSHA256), checkSHACrypt(43))
 	case "6":
 		return decodeHash(hash, shacrypt.DecodeVariant(shacrypt.VariantSHA512), checkSHACrypt(86))
+	case "y":
+		return decodeHash(hash, scrypt.DecodeVariant(scrypt.VariantYescrypt), checkYescrypt)
+	case "pbkdf2-sha256":
+		return decodeHash(hash, pbkdf2.DecodeVariant(pbkdf2.VariantSHA256), checkPBKDF2(32))
+	case "pbkdf2-sha512":
+		return decodeHash(hash, pbkdf2.DecodeVariant(pbkdf2.VariantSHA512), checkPBKDF2(64))
 	default:
 		// What stands there may be a password in clear: it is not repeated.
 		return nil, fmt.Errorf("not a password hash of an accepted kind: use %s", acceptedHashes)
@@ -161,4 +172,40 @@ func checkSHACrypt(length int) func([]string, algorithm.Digest) error {
 	}
 }
 
+// checkYescrypt reads the two numbers of the settings, "j9T": the logarithm of
+// the number of blocks and their size, each less one.
+func checkYescrypt(parts []string, digest algorithm.Digest) error {
+	settings := parts[2]
+	if len(settings) != 3 {
+		return fmt.Errorf("malformed yescrypt settings %q", settings)
+	}
+	log := strings.IndexByte(crypt3Alphabet, settings[1]) + 1
+	size := strings.IndexByte(crypt3Alphabet, settings[2]) + 1
+	switch {
+	case log < 1 || size < 1:
+		return fmt.Errorf("malformed yescrypt settings %q", settings)
+	case log > 30 || size<<log/8 > maxArgonMemory:
+		return fmt.Errorf("yescrypt settings %q take too much memory: use up to %d KiB, such as j9T", settings, maxArgonMemory)
+	case len(digest.Key()) != 32:
+		return fmt.Errorf("yescrypt hash of %d bytes has to have 32: was it cut off?", len(digest.Key()))
+	}
+	return nil
+}
+
+func checkPBKDF2(length int) func([]string, algorithm.Digest) error {
+	return func(parts []string, digest algorithm.Digest) error {
+		rounds, err := strconv.Atoi(parts[2])
+		switch {
+		case err != nil || rounds < minPBKDF2 || rounds > maxPBKDF2:
+			return fmt.Errorf("PBKDF2 rounds %s: use %d to %d", parts[2], minPBKDF2, maxPBKDF2)
+		case len(digest.Salt()) < 8 || len(digest.Salt()) > 64:
+			return fmt.Errorf("PBKDF2 salt of %d bytes: use 8 to 64", len(digest.Salt()))
+		case len(digest.Key()) != length:
+			return fmt.Errorf("PBKDF2 hash of %d bytes has to have %d: was it cut off?", len(digest.Key()), length)
+		}
+		return nil
+	}
+}
+
+// crypt3Alphabet are the 64 digits of crypt(3), in their order.
 const crypt3Alphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -9,18 +9,22 @@ import (
 )
 
 // Hashes of the password "correct", made by other programs than the library
-// under test: glibc's and libxcrypt's crypt(3), OpenSSL, and x/crypto.
+// under test: glibc's and libxcrypt's crypt(3), OpenSSL, Python's hashlib, and
+// x/crypto.
 const (
-	argonHash  = "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$06IBCl0sVT9bUv6aEm8IJDOCLNnURHGLJz2n7DrjpFM"
-	bcryptHash = "$2b$04$abcdefghijklmnopqrstuu2Vo3TWutZSHUfluiaHt5gekKPzGepHC"
-	sha256Hash = "$5$saltstring$OJXS16sleBuXoQlTFQDxbyRsJxv8zNbq99JZAYp.D1."
-	sha512Hash = "$6$saltstring$z5zjzzg8Y6B0L0QilC/VeCynCWBBQsKg3vO1aDy2TrYu2NsbQozQ02lMAi7Q0ikawzkPBnTDRMM8hOtYQ1uip."
-	roundsHash = "$6$rounds=1000$saltstring$W2EbqzvG5.qnojn8QDtRzISRKA3vCGZ32L/uPvyQn/Hp69N/3jR7.HouY6ExMdo7Seh0fhM18NceQ3Z7ykHBv."
+	argonHash      = "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$06IBCl0sVT9bUv6aEm8IJDOCLNnURHGLJz2n7DrjpFM"
+	bcryptHash     = "$2b$04$abcdefghijklmnopqrstuu2Vo3TWutZSHUfluiaHt5gekKPzGepHC"
+	sha256Hash     = "$5$saltstring$OJXS16sleBuXoQlTFQDxbyRsJxv8zNbq99JZAYp.D1."
+	sha512Hash     = "$6$saltstring$z5zjzzg8Y6B0L0QilC/VeCynCWBBQsKg3vO1aDy2TrYu2NsbQozQ02lMAi7Q0ikawzkPBnTDRMM8hOtYQ1uip."
+	roundsHash     = "$6$rounds=1000$saltstring$W2EbqzvG5.qnojn8QDtRzISRKA3vCGZ32L/uPvyQn/Hp69N/3jR7.HouY6ExMdo7Seh0fhM18NceQ3Z7ykHBv."
+	yescryptHash   = "$y$j9T$abcdefghijklmnopqrstu0$l.jUXmbjhUi.V9Kvb0Kjxaq4Cv0qzdDoPWT6LxY0Ls7"
+	pbkdf2Hash     = "$pbkdf2-sha256$29000$MDEyMzQ1Njc4OWFiY2RlZg$1C72q/D8LICd8eJYYAcUWPt9/JaVECByG3OBTCk4new"
+	pbkdf2LongHash = "$pbkdf2-sha512$25000$MDEyMzQ1Njc4OWFiY2RlZg$RSgzMe.oQYpvZ15VSjZ7EnwuIKAsmvQaYbHN/5vdSra807ap9thRhIsXT.haHJbgOksCWE24qgylUP8UUdNcBw"
 )
 
 func TestHashesOfOtherProgramsOpenAccounts(t *testing.T) {
 	t.Parallel()
-	for _, hash := range []string{argonHash, bcryptHash, strings.Replace(bcryptHash, "2b", "2y", 1), sha256Hash, sha512Hash, roundsHash} {
+	for _, hash := range []string{argonHash, bcryptHash, strings.Replace(bcryptHash, "2b", "2y", 1), sha256Hash, sha512Hash, roundsHash, yescryptHash, pbkdf2Hash, pbkdf2LongHash} {
 		t.Run(hash, func(t *testing.T) {
 			t.Parallel()
 			users := oneUser(t, driver.User{Name: "alice", PasswordHash: hash})
@@ -65,7 +69,15 @@ func TestCheckHashRefuses(t *testing.T) {
 		{"a line end", bcryptHash + "\n", "pasted"},
 		{"NUL", "$5$\x00$a$b", "pasted"},
 		{"MD5-crypt", "$1$saltstri$d.zzY4VycpqxBFmkLZSlf/", "bcrypt"},
-		{"yescrypt", "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$QUjkMPaBf4sbNHYwkmmn3hLqqjp2GLQRDGZOH2seQW.", "$6$"},
+		{"gost-yescrypt", replace(yescryptHash, "$y$", "$gy$"), "$6$"},
+		{"yescrypt of 16 GiB", replace(yescryptHash, "j9T", "jJT"), "memory"},
+		{"yescrypt of another flavour", replace(yescryptHash, "j9T", "09T"), "malformed"},
+		{"yescrypt with more settings", replace(yescryptHash, "j9T", "j9T0"), "malformed"},
+		{"yescrypt cut off", yescryptHash[:len(yescryptHash)-11], "cut off"},
+		{"PBKDF2 rounds", replace(pbkdf2Hash, "29000", "2900000000"), "3000000"},
+		{"PBKDF2 too few rounds", replace(pbkdf2Hash, "29000", "290"), "10000"},
+		{"PBKDF2 cut off", pbkdf2Hash[:len(pbkdf2Hash)-27], "cut off"},
+		{"PBKDF2 with MD5", replace(pbkdf2Hash, "sha256", "md5"), "pbkdf2-sha256"},
 		{"argon2i", replace(argonHash, "argon2id", "argon2i"), "argon2id"},
 		{"argon2 memory of 2 GiB", replace(argonHash, "m=64", "m=2097152"), "m=2097152"},
 		{"argon2 memory below the lanes", replace(argonHash, "m=64,t=1,p=1", "m=8,t=1,p=2"), "m=8"},
@@ -102,7 +114,7 @@ func TestCheckHashRefuses(t *testing.T) {
 
 // FuzzCheckHash holds that no text panics and that errors can be printed.
 func FuzzCheckHash(f *testing.F) {
-	for _, seed := range []string{argonHash, bcryptHash, sha256Hash, sha512Hash, roundsHash, "$5$rounds=5000$$", "$argon2id$$$$", "$2a$$", "$6$\x00$a$b"} {
+	for _, seed := range []string{argonHash, bcryptHash, sha256Hash, sha512Hash, roundsHash, yescryptHash, pbkdf2Hash, "$y$j9T$$", "$pbkdf2-sha256$1$$", "$5$rounds=5000$$", "$argon2id$$$$", "$2a$$", "$6$\x00$a$b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, hash string) {

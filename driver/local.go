@@ -39,6 +39,7 @@ var (
 // for concurrent use.
 type Local struct {
 	root tree
+	dir  string // that of root on this machine
 }
 
 // LocalOptions configures a Local. The zero value follows symbolic links inside
@@ -63,7 +64,7 @@ func (o LocalOptions) check() error {
 
 // NewLocal returns the file system under root. Several may share one root,
 // which stays the caller's and must be open as long as they are used.
-func NewLocal(root *os.Root) *Local { return &Local{root: root} }
+func NewLocal(root *os.Root) *Local { return &Local{root: root, dir: root.Name()} }
 
 // NewLocalWith is NewLocal with options. With LinksAnywhere, the directory is
 // the one that root.Name() names.
@@ -81,7 +82,7 @@ func NewLocalWith(root *os.Root, opts LocalOptions) (*Local, error) {
 	if opts.Umask != nil {
 		dir = maskedTree{tree: dir, umask: *opts.Umask}
 	}
-	return &Local{root: dir}, nil
+	return &Local{root: dir, dir: root.Name()}, nil
 }
 
 // Name implements afero.Fs.

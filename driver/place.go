@@ -30,6 +30,8 @@ type Place struct {
 	User string
 	// Path is where the user sees the storage, "/" for the home.
 	Path string
+	// Quota is how much may be kept there.
+	Quota QuotaLimits
 }
 
 // place is a storage in a user's tree, found valid.
@@ -38,6 +40,7 @@ type place struct {
 	storage *storage
 	access  Permissions
 	upload  UploadOptions
+	quota   QuotaLimits
 }
 
 func newPlace(user string, entry UserMount) (*place, []error) {
@@ -56,7 +59,7 @@ func (p *place) open(user string, layer LayerFunc) (afero.Fs, error) {
 		return nil, err
 	}
 	if layer != nil {
-		if fs, err = layer(Place{User: user, Path: p.path}, fs); err != nil {
+		if fs, err = layer(Place{User: user, Path: p.path, Quota: p.quota}, fs); err != nil {
 			return nil, fmt.Errorf("storage at %s: %w", p.path, err)
 		}
 	}
@@ -90,6 +93,7 @@ func (user *user) addPlaces(entry User) []error {
 		home.Storage.Dir = entry.Home
 	}
 	place, faults := newPlace(user.name, home)
+	place.quota = entry.Quota
 	user.places = append(user.places, place)
 	tree := &Mounts{skeleton: afero.NewMemMapFs()}
 	for _, entry := range append([]UserMount{home}, entry.Mounts...) {

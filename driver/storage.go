@@ -9,7 +9,7 @@ import (
 )
 
 // StorageKind says what a Storage is made of. Text form: "local", "memory",
-// "overlay".
+// "overlay", "object".
 type StorageKind uint8
 
 // The kinds.
@@ -24,6 +24,8 @@ const (
 	// directory Dir; Base stays as it is (afero.CopyOnWriteFs). What is in Base
 	// alone can be read and replaced, but not removed or renamed.
 	StorageOverlay
+	// StorageObject is what lies behind Prefix in a Bucket.
+	StorageObject
 )
 
 // String returns the text form.
@@ -35,6 +37,8 @@ func (k StorageKind) String() string {
 		return "memory"
 	case StorageOverlay:
 		return "overlay"
+	case StorageObject:
+		return "object"
 	default:
 		return fmt.Sprintf("StorageKind(%d)", uint8(k))
 	}
@@ -46,7 +50,7 @@ func (k StorageKind) MarshalText() ([]byte, error) { return []byte(k.String()), 
 // UnmarshalText implements encoding.TextUnmarshaler. Empty text is
 // StorageLocal.
 func (k *StorageKind) UnmarshalText(text []byte) error {
-	for _, kind := range []StorageKind{StorageLocal, StorageMemory, StorageOverlay} {
+	for _, kind := range []StorageKind{StorageLocal, StorageMemory, StorageOverlay, StorageObject} {
 		if string(text) == kind.String() {
 			*k = kind
 			return nil
@@ -56,27 +60,52 @@ func (k *StorageKind) UnmarshalText(text []byte) error {
 		*k = StorageLocal
 		return nil
 	}
-	return fmt.Errorf("%q is not a kind of storage: use local, memory or overlay", text)
+	return fmt.Errorf("%q is not a kind of storage: use local, memory, overlay or object", text)
+}
+
+// Bucket is storage that is divided by prefixes, such as a bucket of package
+// object's.
+type Bucket interface {
+	// Sub returns what lies behind a prefix.
+	Sub(prefix string) afero.Fs
 }
 
 // Storage says where the files of a home or a mount are. Directories may hold
 // %u, which stands for the user's name, and %% for a percent sign.
 type Storage struct {
-	// FS is the storage itself, for embedders and for object storage. Where it
-	// is set, everything else here must be zero. It is shared by all sessions
+	// FS is the storage itself, for embedders. Where it is set, everything else here must be zero. It is shared by all sessions
 	// and stays the caller's.
 	FS afero.Fs
 	// Kind is what it is made of otherwise. Zero: StorageLocal.
 	Kind StorageKind
-	// Dir is the directory on this machine. Required, but for StorageMemory.
+	// Dir is the directory on this machine. Required for StorageLocal and
+	// StorageOverlay, and for them alone.
 	Dir string
 	// Base is the directory below, for StorageOverlay alone. It must exist.
 	Base string
+	// Bucket is the bucket, for StorageObject alone. It is shared by all users
+	// and stays the caller's.
+	Bucket Bucket
+	// Prefix is what the names in the bucket start with, filled in as
+	// directories are. Empty: the whole bucket.
+	Prefix string
 	// Create has Dir made, with mode 0750 less the process's umask, when the
 	// user logs in and it does not exist. Otherwise it must exist.
 	Create bool
 	// Local says which symbolic links are followed and how files are created.
 	Local LocalOptions
+}
+
+// isZero says whether nothing is set.
+func (s Storage) isZero() bool {
+	isOwn := s.FS != nil || s.Bucket != nil
+	s.FS, s.Bucket = nil, nil // they may be of types that cannot be compared
+	return !isOwn && s == (Storage{})
+}
+
+// hasDir says whether the storage is a directory.
+func (s Storage) hasDir() bool {
+	return s.FS == nil && s.Kind != StorageMemory && s.Kind != StorageObject
 }
 
 // storage is a Storage of a user that was found valid.
@@ -93,7 +122,7 @@ func newStorage(entry Storage, user string) (*storage, []error) {
 	s := &storage{kept: entry.FS, local: entry.Local}
 	if entry.FS != nil {
 		entry.FS = nil
-		if entry != (Storage{}) {
+		if !entry.isZero() {
 			return s, []error{errors.New("a storage of your own (FS) takes no other settings: remove them")}
 		}
 		return s, nil
@@ -108,7 +137,12 @@ func newStorage(entry Storage, user string) (*storage, []error) {
 	if (entry.Base != "") != (entry.Kind == StorageOverlay) {
 		check(errors.New("a base is for the kind overlay, and required there: set or remove it"))
 	}
+	if (entry.Bucket != nil || entry.Prefix != "") && entry.Kind != StorageObject {
+		check(errors.New("a bucket and a prefix are for the kind object: remove them"))
+	}
 	switch entry.Kind {
+	case StorageObject:
+		check(s.setBucket(entry, user))
 	case StorageMemory:
 		s.kept = afero.NewMemMapFs()
 		if entry.Dir != "" {
@@ -120,9 +154,26 @@ func newStorage(entry Storage, user string) (*storage, []error) {
 			check(s.base.set(entry.Base, user, false))
 		}
 	default:
-		check(fmt.Errorf("%v is not a kind of storage: use local, memory or overlay", entry.Kind))
+		check(fmt.Errorf("%v is not a kind of storage: use local, memory, overlay or object", entry.Kind))
 	}
 	return s, faults
+}
+
+func (s *storage) setBucket(entry Storage, user string) error {
+	bucket, template := entry.Bucket, entry.Prefix
+	entry.Kind, entry.Bucket, entry.Prefix, entry.Base = 0, nil, "", "" // the base is looked at everywhere
+	switch {
+	case bucket == nil:
+		return errors.New("the bucket is missing: set one")
+	case !entry.isZero():
+		return errors.New("an object store takes no settings of directories: remove them")
+	}
+	prefix, err := ExpandDir(template, user)
+	if err != nil {
+		return err
+	}
+	s.kept = bucket.Sub(prefix)
+	return nil
 }
 
 // set fills the user's name into a template and checks the directory.

@@ -171,7 +171,11 @@ func TestWrongStorages(t *testing.T) {
 		{"memory with a directory", driver.User{Home: dir, Storage: driver.Storage{Kind: driver.StorageMemory}}, []string{"memory has no directory"}},
 		{"an overlay without a base", driver.User{Home: dir, Storage: driver.Storage{Kind: driver.StorageOverlay}}, []string{"base"}},
 		{"a base without an overlay", driver.User{Home: dir, Storage: driver.Storage{Base: dir}}, []string{"base"}},
-		{"an unknown kind", driver.User{Home: dir, Storage: driver.Storage{Kind: 9}}, []string{"local, memory or overlay"}},
+		{"an unknown kind", driver.User{Home: dir, Storage: driver.Storage{Kind: 9}}, []string{"local, memory, overlay or object"}},
+		{"no bucket", driver.User{Storage: driver.Storage{Kind: driver.StorageObject}}, []string{"bucket is missing"}},
+		{"a bucket with a directory", driver.User{Home: dir, Storage: driver.Storage{Kind: driver.StorageObject, Bucket: shelves{}}}, []string{"no settings of directories"}},
+		{"a bucket of no kind", driver.User{Home: dir, Storage: driver.Storage{Bucket: shelves{}}}, []string{"for the kind object"}},
+		{"a wrong prefix", driver.User{Storage: driver.Storage{Kind: driver.StorageObject, Bucket: shelves{}, Prefix: "%d"}}, []string{"after % comes u"}},
 		{"a wrong template", driver.User{Home: dir + "/%d"}, []string{"after % comes u"}},
 		{"a home below a file", driver.User{Home: file + "/home", Storage: driver.Storage{Create: true}}, []string{"not a directory"}},
 		{"a wrong umask", driver.User{Home: dir, Storage: driver.Storage{Local: driver.LocalOptions{Umask: &umask}}}, []string{"umask"}},
@@ -191,5 +195,38 @@ func TestWrongStorages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// shelves is a bucket of which each prefix is a storage of its own.
+type shelves map[string]afero.Fs
+
+func (s shelves) Sub(prefix string) afero.Fs {
+	if s[prefix] == nil {
+		s[prefix] = afero.NewMemMapFs()
+	}
+	return s[prefix]
+}
+
+// A group names the bucket for all its members, each of whom has a prefix.
+func TestBucketOfAGroup(t *testing.T) {
+	t.Parallel()
+	bucket := shelves{}
+	group := driver.User{Storage: driver.Storage{Kind: driver.StorageObject, Bucket: bucket, Prefix: "ftp/%u/"}, Permissions: driver.AllPermissions}
+	users, err := driver.NewUsers([]driver.User{
+		{Name: "alice", PasswordHash: bcryptHash, Groups: []string{"all"}},
+		{Name: "bob", PasswordHash: bcryptHash, Groups: []string{"all"}, Home: t.TempDir()},
+	}, driver.UsersOptions{Groups: map[string]driver.User{"all": group}})
+	must(t, err)
+	for _, name := range []string{"alice", "bob"} {
+		account, err := users.Authenticate(t.Context(), driver.Attempt{User: name, Password: "correct"})
+		must(t, err)
+		must(t, afero.WriteFile(account.FS, "/file", []byte(name), 0o600))
+	}
+	if got, err := afero.ReadFile(bucket["ftp/alice/"], "/file"); err != nil || string(got) != "alice" {
+		t.Errorf("alice's file holds %q, %v", got, err)
+	}
+	if len(bucket) != 1 {
+		t.Errorf("the bucket has %d prefixes, want none of bob's, who has a directory", len(bucket))
 	}
 }

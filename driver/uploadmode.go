@@ -72,6 +72,11 @@ type UploadOptions struct {
 
 const defaultKeepPartials = 24 * time.Hour
 
+// isZero says whether nothing is set.
+func (o UploadOptions) isZero() bool {
+	return o.Mode == 0 && !o.Durable && o.KeepPartials == 0 && o.Now == nil
+}
+
 func (o UploadOptions) withDefaults() UploadOptions {
 	if o.KeepPartials == 0 {
 		o.KeepPartials = defaultKeepPartials

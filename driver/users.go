@@ -3,32 +3,40 @@ package driver
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"net/mail"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-crypt/crypt/algorithm"
 )
 
-// User is one entry of a list of users.
+// User is one user of a list, or of another Source.
 type User struct {
 	// Name is what the client sends with USER. Required.
 	Name string
-	// PasswordHash is an argon2id, bcrypt or SHA-crypt hash, see CheckHash.
-	// Required, unless Anonymous is set, where it must be empty.
+	// PasswordHash is a hash of an accepted kind, see CheckHash.
+	// Required in a List, unless Anonymous is set, where it must be empty.
 	PasswordHash string
 	// Anonymous accepts every password, and answers to the names "anonymous"
 	// and "ftp" too (RFC 1635) unless another user has them. At most one user
 	// may be anonymous.
 	Anonymous bool
 	// CertificateName, if not empty, lets a client in without a password that
-	// has a verified certificate with this common name, DNS name or e-mail
-	// address.
+	// has a verified certificate with this common name, DNS name, e-mail
+	// address, URI, or whole subject ("CN=alice,O=Example").
 	CertificateName string
+	// Groups are names of UsersOptions.Groups. What the user does not settle,
+	// the first group that does settles. Names that no group has count for
+	// nothing, unless the user is in a List.
+	Groups []string
+	// Access says when the account may be used, and from where.
+	Access Access
+	// Limits bounds what the account may use.
+	Limits Limits
 	// Operator: see Account.
 	Operator bool
 	// RefusedCommands are the verbs, in upper case, that the user may not use.
@@ -43,12 +51,27 @@ type User struct {
 	Permissions Permissions
 	// Uploads is how uploads become files. Zero: when they are complete.
 	Uploads UploadOptions
-	// Mounts are what the user sees beside the home, see NewMounts.
+	// Quota is how much the user may keep at home. UsersOptions.Layer is told,
+	// and has to see to it.
+	Quota QuotaLimits
+	// Mounts are what the user sees beside the home.
 	Mounts []UserMount
 }
 
 // UsersOptions configures Users. The zero value is right for most.
 type UsersOptions struct {
+	// Sources are asked after the list, in this order; the first that knows a
+	// name decides.
+	Sources []Source
+	// Groups are what members have who do not settle it themselves, by the
+	// groups' names. Name, PasswordHash, Anonymous, CertificateName and Groups
+	// of a group have no meaning.
+	Groups map[string]User
+	// Defaults is the same for what neither a user nor his groups settle.
+	Defaults User
+	// Allow is the most that anybody may do, whatever users and groups say.
+	// Zero: everything.
+	Allow Permissions
 	// Remember is how long a password that was right needs no hashing again.
 	// Zero: 1 min. Negative: it always does.
 	Remember time.Duration
@@ -62,29 +85,18 @@ type UsersOptions struct {
 
 const defaultRemember = time.Minute
 
-// Users authenticates against a fixed list. It is safe for concurrent use and
-// needs no closing.
+// Users authenticates users of a list and of other sources. It is safe for
+// concurrent use and needs no closing.
 type Users struct {
-	byName    map[string]*user
-	anonymous *user
-	decoys    []algorithm.Digest
-	verifier  *verifier
-	layer     LayerFunc
+	sources  []Source
+	accounts *accounts
+	decoys   *decoys
+	verifier *verifier
+	layer    LayerFunc
 }
 
-// user is a User that was found valid.
-type user struct {
-	name   string
-	hash   algorithm.Digest // nil if any password will do
-	places []*place         // the home first
-
-	certificateName string
-	refusedCommands []string
-	operator        bool
-}
-
-// NewUsers checks the list and copies it. The error joins all faults; each
-// names its user.
+// NewUsers checks the list and copies it. The list may be empty. The error
+// joins all faults, those of Lists among the sources too; each names its user.
 func NewUsers(users []User, opts UsersOptions) (*Users, error) {
 	if opts.Remember == 0 {
 		opts.Remember = defaultRemember
@@ -92,77 +104,41 @@ func NewUsers(users []User, opts UsersOptions) (*Users, error) {
 	if opts.Hashings <= 0 {
 		opts.Hashings = runtime.GOMAXPROCS(0)
 	}
+	list, err := NewList(users)
 	u := &Users{
-		byName:   make(map[string]*user, len(users)),
+		sources:  append([]Source{list}, opts.Sources...),
+		accounts: newAccounts(opts),
+		decoys:   &decoys{},
 		verifier: newVerifier(opts.Remember, opts.Hashings),
 		layer:    opts.Layer,
 	}
-	var faults []error
-	for i, entry := range users {
-		for _, fault := range u.add(entry) {
-			faults = append(faults, fmt.Errorf("driver: user %s: %w", label(i, entry), fault))
+	faults := []error{err}
+	for i, source := range u.sources {
+		for user := range usersOf(source) {
+			faults = append(faults, u.accounts.list(i, user))
+			u.decoys.learn(user.PasswordHash)
 		}
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	return u, nil
 }
 
-func label(index int, entry User) string {
-	if entry.Name == "" {
-		return fmt.Sprintf("number %d", index+1)
-	}
-	return fmt.Sprintf("%q", entry.Name)
-}
-
-// add returns all that is wrong with an entry.
-func (u *Users) add(entry User) (faults []error) {
-	added := &user{
-		name: entry.Name, certificateName: entry.CertificateName,
-		refusedCommands: slices.Clone(entry.RefusedCommands), operator: entry.Operator,
-	}
-	check := func(err error) {
-		if err != nil {
-			faults = append(faults, err)
+// usersOf returns the users of a source that can name them.
+func usersOf(source Source) iter.Seq[*User] {
+	return func(yield func(*User) bool) {
+		l, ok := source.(lister)
+		if !ok {
+			return
+		}
+		users := l.Users()
+		for i := range users {
+			if !yield(&users[i]) {
+				return
+			}
 		}
 	}
-	check(u.checkName(entry.Name))
-	faults = append(faults, added.addPlaces(entry)...)
-	if entry.Anonymous {
-		check(u.checkAnonymous(entry))
-		u.anonymous = added
-	} else {
-		digest, err := parseUserHash(entry.PasswordHash)
-		check(err)
-		added.hash = digest
-		u.decoys = append(u.decoys, digest)
-	}
-	u.byName[entry.Name] = added
-	return faults
-}
-
-func (u *Users) checkName(name string) error {
-	_, taken := u.byName[name]
-	switch {
-	case name == "":
-		return errors.New("the name is empty: give it one")
-	case taken:
-		return errors.New("the name is taken by an earlier user: use each name once")
-	case breaksLines(name):
-		return errors.New("the name holds CR, LF or NUL, which no client can send: leave them out")
-	}
-	return nil
-}
-
-func (u *Users) checkAnonymous(entry User) error {
-	if u.anonymous != nil {
-		return fmt.Errorf("%q is anonymous already: keep one of the two", u.anonymous.name)
-	}
-	if entry.PasswordHash != "" {
-		return errors.New("an anonymous user takes any password: remove the password hash, or make the user not anonymous")
-	}
-	return nil
 }
 
 func parseUserHash(hash string) (algorithm.Digest, error) {
@@ -176,78 +152,134 @@ func parseUserHash(hash string) (algorithm.Digest, error) {
 	return digest, nil
 }
 
-// Authenticate returns the account that the attempt opens. ErrDenied means a
-// name or password that is wrong; which one takes no longer to find than the
-// other. Every other error means that the account cannot be used now, because
-// its home is gone or ctx is done.
+// Authenticate returns the account that the attempt opens. ErrDenied, as a
+// Denial, means a name or password that is wrong, or an account that may not be
+// used now; an unknown name takes no less time than a wrong password. Every
+// other error means that the question could not be answered or that the account
+// cannot be used, because its home is gone or ctx is done.
 func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, error) {
-	user := u.find(attempt.User)
-	ok, err := false, error(nil)
+	source, found, err := u.find(ctx, attempt)
+	if err != nil {
+		return nil, fmt.Errorf("driver: look for user %q: %w", attempt.User, err)
+	}
 	if attempt.ByCertificate {
-		ok = user != nil && user.hasCertificate(attempt.TLS)
+		err = checkCertificate(found, attempt.TLS)
 	} else {
-		ok, err = u.passwordOpens(ctx, user, attempt)
+		err = u.checkPassword(ctx, found, attempt)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("driver: check the password of user %q: %w", attempt.User, err)
+		return nil, err
 	}
-	if !ok {
-		return nil, ErrDenied
+	user, err := u.accounts.get(source, found.User)
+	if err != nil {
+		return nil, err
+	}
+	if err := user.access.check(attempt, time.Now()); err != nil {
+		return nil, err
 	}
 	fs, err := user.tree(u.layer)
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
 	}
-	return &Account{
-		Name: user.name, FS: fs,
+	account := &Account{
+		Name: user.name, FS: fs, Limits: user.limits,
 		RefusedCommands: user.refusedCommands, Operator: user.operator,
-	}, nil
+	}
+	if found.User.Anonymous {
+		account.Contact = contactOf(attempt.Password)
+	}
+	return account, nil
 }
 
-// hasCertificate says whether the client has shown the user's certificate.
-func (user *user) hasCertificate(state *tls.ConnectionState) bool {
-	if user.certificateName == "" || state == nil || len(state.VerifiedChains) == 0 {
-		return false
+// contactOf returns what is an e-mail address, and nothing for anything else: it
+// may be the password that somebody has elsewhere.
+func contactOf(password string) string {
+	address, err := mail.ParseAddress(password)
+	if err != nil || address.Address != password {
+		return ""
+	}
+	return password
+}
+
+// find asks the sources in their order. Nothing is found where none knows the
+// name.
+func (u *Users) find(ctx context.Context, attempt Attempt) (source int, found *Found, err error) {
+	for i, source := range u.sources {
+		found, err := source.Find(ctx, attempt)
+		switch {
+		case errors.Is(err, UnknownUser):
+			continue
+		case err == nil && (found == nil || found.User == nil || found.User.Name == ""):
+			return 0, nil, errors.New("the source returned neither a user nor an error")
+		default:
+			return i, found, err
+		}
+	}
+	return 0, nil, nil
+}
+
+// checkCertificate says whether the client has shown the user's certificate.
+func checkCertificate(found *Found, state *tls.ConnectionState) error {
+	if found == nil {
+		return UnknownUser
+	}
+	name := found.User.CertificateName
+	if name == "" || state == nil || len(state.VerifiedChains) == 0 {
+		return WrongCertificate
 	}
 	shown := state.VerifiedChains[0][0]
-	names := append([]string{shown.Subject.CommonName}, shown.DNSNames...)
-	return slices.Contains(append(names, shown.EmailAddresses...), user.certificateName)
-}
-
-// find returns nil for a name that nobody has.
-func (u *Users) find(name string) *user {
-	if found, ok := u.byName[name]; ok {
-		return found
+	names := slices.Concat([]string{shown.Subject.CommonName, shown.Subject.String()}, shown.DNSNames, shown.EmailAddresses)
+	for _, uri := range shown.URIs {
+		names = append(names, uri.String())
 	}
-	if slices.Contains([]string{"anonymous", "ftp"}, strings.ToLower(name)) {
-		return u.anonymous
+	if !slices.Contains(names, name) {
+		return WrongCertificate
 	}
 	return nil
 }
 
-func (u *Users) passwordOpens(ctx context.Context, user *user, attempt Attempt) (bool, error) {
+func (u *Users) checkPassword(ctx context.Context, found *Found, attempt Attempt) error {
+	ok, err := u.passwordOpens(ctx, found, attempt)
 	switch {
-	case user != nil && user.hash == nil:
+	case err != nil:
+		return fmt.Errorf("driver: check the password of user %q: %w", attempt.User, err)
+	case found == nil:
+		return UnknownUser
+	case !ok:
+		return WrongPassword
+	}
+	return nil
+}
+
+func (u *Users) passwordOpens(ctx context.Context, found *Found, attempt Attempt) (bool, error) {
+	switch {
+	case found != nil && found.User.Anonymous:
 		return true, nil
 	case len(attempt.Password) > maxPassword:
 		return false, nil
-	case user != nil:
-		return u.verifier.verify(ctx, attempt.User, attempt.Password, user.hash.Match)
-	case len(u.decoys) > 0:
-		return u.verifier.verify(ctx, attempt.User, attempt.Password, u.decoy(attempt.User))
-	default:
-		return false, nil
+	case found != nil && found.Check != nil:
+		return found.Check(ctx, attempt.Password)
+	case found == nil:
+		decoy := u.decoys.of(u.verifier.digest(attempt.User, ""))
+		if decoy == nil {
+			return false, nil
+		}
+		return u.verifier.verify(ctx, attempt.User, attempt.Password, decoy)
 	}
+	hash := found.User.PasswordHash
+	digest, err := parseUserHash(hash)
+	if err != nil {
+		return false, err
+	}
+	u.decoys.learn(hash)
+	// With the hash in the key, a new password ends what was remembered.
+	return u.verifier.verify(ctx, found.User.Name+"\x00"+hash, attempt.Password, digest.Match)
 }
 
-// decoy costs what the hash of some user costs and accepts nothing. The same
-// name always meets the same one, so that an unknown name behaves like a known
-// name even where users have hashes of different kinds.
-func (u *Users) decoy(name string) func(password string) bool {
-	pick := u.verifier.digest(name, "")
-	hash := u.decoys[binary.BigEndian.Uint64(pick[:8])%uint64(len(u.decoys))]
-	return func(password string) bool {
-		hash.Match(password)
-		return false
-	}
+// QuotaLimits is how much a user may keep. Zero: any number.
+type QuotaLimits struct {
+	// Bytes is the sum of the files' sizes.
+	Bytes int64
+	// Files is the number of files and directories.
+	Files int64
 }

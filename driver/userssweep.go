@@ -9,7 +9,8 @@ import (
 )
 
 // Sweep removes from all homes and mounts what interrupted uploads have left,
-// see Uploads.Sweep. A directory that does not exist is not an error. The error
+// see Uploads.Sweep. Those of a source that cannot name its users are swept
+// once their users have logged in. A directory that does not exist is not an error. The error
 // joins what could not be removed; each part names its user.
 func (u *Users) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	var all Swept
@@ -38,7 +39,7 @@ func (u *Users) placesToSweep() map[*place]string {
 	}
 	longest := make(map[key]*place)
 	names := make(map[*place]string)
-	for name, user := range u.byName {
+	for _, user := range u.known() {
 		for _, place := range user.places {
 			if place.upload.Mode == UploadDirect || !place.access.Has(CanWrite) {
 				continue
@@ -49,12 +50,23 @@ func (u *Users) placesToSweep() map[*place]string {
 			}
 			if other, shared := longest[at]; !shared || keepsLonger(place.upload, other.upload) {
 				longest[at] = place
-				names[place] = name
+				names[place] = user.name
 				delete(names, other)
 			}
 		}
 	}
 	return names
+}
+
+// known returns the users that are known now, among them those that a list has
+// got meanwhile, but for users who are not valid.
+func (u *Users) known() []*user {
+	for i, source := range u.sources {
+		for user := range usersOf(source) {
+			_, _ = u.accounts.get(i, user)
+		}
+	}
+	return u.accounts.users()
 }
 
 func keepsLonger(a, b UploadOptions) bool {
@@ -68,7 +80,7 @@ func (p *place) sweep(ctx context.Context, now time.Time, user string, layer Lay
 		return Swept{}, nil
 	}
 	if err == nil && layer != nil { // a quota has to learn what is freed
-		fs, err = layer(Place{User: user, Path: p.path}, fs)
+		fs, err = layer(Place{User: user, Path: p.path, Quota: p.quota}, fs)
 	}
 	if err != nil {
 		return Swept{}, err

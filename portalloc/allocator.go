@@ -94,8 +94,8 @@ func New(opts Options) (*Allocator, error) {
 		log:     opts.Logger.Named("portalloc"),
 		retired: make(map[*port]struct{}),
 		asked:   make(map[*askedConn]struct{}),
-		claims:  newClaimTable(opts.Sharing == SharingExclusive),
-		queue:   newQueue(opts.Sharing == SharingExclusive),
+		claims:  newClaimTable(opts.Sharing == SharingExclusive, opts.MaxPerAddress > 0),
+		queue:   newQueue(opts.Sharing == SharingExclusive, opts.MaxPerAddress > 0),
 		reach:   newReachability(),
 		rand:    rand.New(rand.NewChaCha8(seed)),
 		ports:   makePorts(opts.Ports, opts.AdvertisedPorts),
@@ -132,8 +132,8 @@ func (a *Allocator) AdvertisedPorts() PortList {
 func (a *Allocator) Peers(client netip.Addr) netip.Prefix { return a.opts.Peer.Peers(client) }
 
 // TryAcquire returns a lease if a port is free for the claim and nobody waits
-// for it; else it returns ErrExhausted at once. After Close it returns
-// ErrClosed. The caller closes the lease or calls its Accept.
+// for it; else it returns ErrExhausted at once, or ErrTooMany. After Close it
+// returns ErrClosed. The caller closes the lease or calls its Accept.
 func (a *Allocator) TryAcquire(claim Claim) (*Lease, error) {
 	claim, peers, err := a.normalize(claim)
 	if err != nil {
@@ -147,8 +147,8 @@ func (a *Allocator) TryAcquire(claim Claim) (*Lease, error) {
 // Acquire returns a lease, waiting for a free port for up to Options.Wait.
 // Those that wait are served first come, first served among the sessions of
 // one client address, and in turns among addresses. It returns ErrExhausted
-// when the time is over, ctx's error when that is done first, ErrClosed after
-// Close. The caller closes the lease or calls its Accept.
+// when the time is over, ctx's error when that is done first, ErrTooMany at
+// once, ErrClosed after Close. The caller closes the lease or calls its Accept.
 func (a *Allocator) Acquire(ctx context.Context, claim Claim) (*Lease, error) {
 	claim, peers, err := a.normalize(claim)
 	if err != nil {
@@ -257,6 +257,10 @@ func (a *Allocator) acquireLocked(claim Claim, peers netip.Prefix) (*Lease, erro
 	claim.Replaces = nil // or old leases would hang on to older ones
 	if a.closed {
 		return nil, ErrClosed
+	}
+	if limit := a.opts.MaxPerAddress; limit > 0 && a.claims.clients.of(claim.Client)+a.queue.clients.of(claim.Client) >= limit {
+		a.totals.TooMany++
+		return nil, ErrTooMany
 	}
 	if a.queue.isWaitingFor(peers) {
 		return nil, ErrExhausted // others came first

@@ -15,6 +15,7 @@ type claimTable struct {
 	shared    map[claimKey]*sharer     // claims with one, and what is left of them
 	homes     map[netip.Prefix][]*port // where peers have claims with one
 	lengths   [2]prefixLengths         // of IPv4 and IPv6 claims
+	clients   clientCounts
 }
 
 type claimKey struct {
@@ -32,12 +33,13 @@ type sharer struct {
 	candidates int // connections that have come and are not yet told apart
 }
 
-func newClaimTable(exclusive bool) claimTable {
+func newClaimTable(exclusive, countClients bool) claimTable {
 	return claimTable{
 		exclusive: exclusive,
 		single:    make(map[claimKey]*Lease),
 		shared:    make(map[claimKey]*sharer),
 		homes:     make(map[netip.Prefix][]*port),
+		clients:   newClientCounts(countClients),
 	}
 }
 
@@ -160,6 +162,7 @@ func (t *claimTable) add(l *Lease) {
 		s.leases[l.claim.Identity] = l
 	}
 	t.lengthsOf(l.peers.Addr()).add(l.peers.Bits())
+	t.clients.add(l.claim.Client)
 	l.slot = len(l.port.leases)
 	l.port.leases = append(l.port.leases, l)
 }
@@ -175,6 +178,7 @@ func (t *claimTable) remove(l *Lease) {
 		t.tidy(s)
 	}
 	t.lengthsOf(l.peers.Addr()).remove(l.peers.Bits())
+	t.clients.remove(l.claim.Client)
 	last := len(l.port.leases) - 1
 	moved := l.port.leases[last]
 	l.port.leases[l.slot] = moved

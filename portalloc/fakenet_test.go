@@ -116,8 +116,9 @@ type testbed struct {
 	t   *testing.T
 	net *fakeNet
 
-	mu     sync.Mutex
-	events []Event
+	mu       sync.Mutex
+	events   []Event
+	refusals []Refusal
 }
 
 // inBubble runs a test with its own clock and network. The allocator is closed
@@ -140,6 +141,11 @@ func newTestbed(t *testing.T, opts Options) *testbed {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.events = append(b.events, e)
+	}
+	opts.OnRefused = func(r Refusal) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.refusals = append(b.refusals, r)
 	}
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()

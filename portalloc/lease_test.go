@@ -133,6 +133,17 @@ func TestWrongPeerIsRefusedAndDisturbsNothing(t *testing.T) {
 		if got := b.Snapshot(); got.Totals.Refused != 2 || got.Ports[0].Counters.Refused != 2 {
 			t.Errorf("refused %d in all, %d on the port; want 2", got.Totals.Refused, got.Ports[0].Counters.Refused)
 		}
+		b.wantClosed(b.connect(l, "198.51.100.9", ""))
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for i, want := range []struct {
+			peer     string
+			expected bool
+		}{{"198.51.100.9", true}, {"203.0.113.1", true}, {"198.51.100.9", false}} {
+			if i >= len(b.refusals) || b.refusals[i].Peer.Addr().String() != want.peer || b.refusals[i].Expected != want.expected || b.refusals[i].Port != 7 {
+				t.Fatalf("refusal %d of %+v; want one of %+v on port 7", i, b.refusals, want)
+			}
+		}
 	})
 }
 

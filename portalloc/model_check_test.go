@@ -2,6 +2,7 @@ package portalloc
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -12,6 +13,25 @@ func (m *model) check() {
 	m.checkClaims()
 	m.checkWaiters()
 	m.checkSnapshot()
+	m.checkCounts()
+}
+
+// checkCounts checks what a limit for each address would count.
+func (m *model) checkCounts() {
+	want := make(map[netip.Prefix]int)
+	for _, c := range m.claims() {
+		if !c.isOver {
+			want[siteOf(netip.MustParseAddr(c.client))]++
+		}
+	}
+	m.b.Allocator.mu.Lock()
+	defer m.b.Allocator.mu.Unlock()
+	for _, client := range modelClients() {
+		addr := netip.MustParseAddr(client)
+		if got := m.b.claims.clients.of(addr) + m.b.queue.clients.of(addr); got != want[siteOf(addr)] {
+			m.fail("%d leases and waiters of %s are counted; want %d", got, client, want[siteOf(addr)])
+		}
+	}
 }
 
 // checkEnds checks that claims end for a reason alone.

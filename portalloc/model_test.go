@@ -110,6 +110,7 @@ func newModel(t *testing.T, choice byte) *model {
 	opts := Options{
 		Ports: m.ports, Identify: readLongIdentity,
 		Wait: modelWait, AcceptTimeout: modelAcceptTimeout, ReclaimAfter: modelReclaimAfter,
+		MaxPerAddress: 1000,
 	}
 	switch choice % 4 {
 	case 1:

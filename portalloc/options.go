@@ -61,10 +61,21 @@ type Options struct {
 	// Proxies.
 	Unproxy func(net.Conn) (net.Conn, error)
 
+	// MaxPerAddress is how many leases one client address may have at one time
+	// that wait for their connection, or for a port. IPv6 addresses count by
+	// their /64 network. A client behind NAT may be many people. Zero: any
+	// number.
+	MaxPerAddress int
+
 	// Observer is told of every lease when it ends, in one call per lease, by
 	// the goroutine that ended it and with no lock held. It must return soon.
 	// Nil: nobody is told.
 	Observer func(Event)
+
+	// OnRefused is told of every connection that was closed because no lease
+	// expects one from there, by the goroutine that accepted it and with no lock
+	// held. It must return soon. Nil: nobody is told.
+	OnRefused func(Refusal)
 
 	// Listen binds one listen port. Nil: TCP on every address of both
 	// families, without MPTCP and without keep-alive (transfers have deadlines

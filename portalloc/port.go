@@ -181,7 +181,11 @@ func (a *Allocator) dispatch(p *port, conn net.Conn, peer netip.AddrPort) {
 		a.unlock()
 	case s == nil:
 		p.strays++
-		a.refuseAndUnlock(p, conn, peer, "no session expects a data connection from there")
+		refusal := Refusal{Time: time.Now(), Port: p.listen, Peer: peer, Expected: len(p.leases) > 0, Cause: "no session expects a data connection from there"}
+		a.refuseAndUnlock(p, conn, peer, refusal.Cause)
+		if a.opts.OnRefused != nil {
+			a.opts.OnRefused(refusal)
+		}
 	case s.candidates >= len(s.leases)+spareCandidates:
 		a.refuseAndUnlock(p, conn, peer, "too many connections from there have not said yet whose they are")
 	default:

@@ -14,6 +14,7 @@ type queue struct {
 	identified  int  // those of them whose claims have an identity
 	wide        int  // groups whose peers are more than one address
 	groups      map[netip.Addr]*waitGroup
+	clients     clientCounts
 	first, last *waitGroup // in order of turns
 }
 
@@ -38,8 +39,8 @@ type waiter struct {
 	err    error
 }
 
-func newQueue(exclusive bool) queue {
-	return queue{exclusive: exclusive, groups: make(map[netip.Addr]*waitGroup)}
+func newQueue(exclusive, countClients bool) queue {
+	return queue{exclusive: exclusive, groups: make(map[netip.Addr]*waitGroup), clients: newClientCounts(countClients)}
 }
 
 func (q *queue) empty() bool { return len(q.groups) == 0 }
@@ -62,6 +63,7 @@ func (q *queue) add(claim Claim, peers netip.Prefix, now time.Time) *waiter {
 	}
 	g.last = w
 	q.waiting++
+	q.clients.add(claim.Client)
 	if claim.Identity != 0 {
 		q.identified++
 	}
@@ -98,6 +100,7 @@ func (q *queue) remove(w *waiter) bool {
 	}
 	w.group, w.prev, w.next = nil, nil, nil
 	q.waiting--
+	q.clients.remove(w.claim.Client)
 	if w.claim.Identity != 0 {
 		q.identified--
 	}

@@ -54,6 +54,22 @@ type Event struct {
 	Held time.Duration
 }
 
+// Refusal tells of a connection that was closed because no lease expects one
+// from there.
+type Refusal struct {
+	// Time is when it came.
+	Time time.Time
+	// Port is the listen port.
+	Port uint16
+	// Peer is where it came from; behind a load balancer, what its header says.
+	Peer netip.AddrPort
+	// Expected says that a lease on the port waits for a connection from
+	// elsewhere: it may be an attempt to steal that one.
+	Expected bool
+	// Cause says the same in words, for logs.
+	Cause string
+}
+
 // Counters count since the allocator was made.
 type Counters struct {
 	// Granted is the number of leases; each ends in one of the outcomes.
@@ -67,6 +83,9 @@ type Counters struct {
 	// TryAcquire does not count, since its caller may go on to wait. It is
 	// counted for the allocator, not for a port.
 	Exhausted uint64
+	// TooMany is the number of times that ErrTooMany was returned. It is
+	// counted for the allocator, not for a port.
+	TooMany uint64
 }
 
 func (c *Counters) count(o Outcome) { c.Outcomes[o]++ }

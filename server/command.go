@@ -72,10 +72,17 @@ func (s *session) handle(cmd command) string {
 	switch {
 	case s.sentByProxy(cmd):
 		s.log.Warn("session refused", zap.String("reason", "a PROXY header from an address that is not trusted to send one"))
+		s.security(SecurityEvent{Kind: SecurityProtocolAbuse, Reason: "proxy_header"})
 		s.cancel(errUntrustedProxy)
 	case cmd.tooLong:
+		s.security(SecurityEvent{Kind: SecurityProtocolAbuse, Reason: "long_lines"})
 		s.reply(500, fmt.Sprintf("Line too long: %d bytes at the most.", maxLine))
+	case !known && cmd.isHTTP():
+		s.security(SecurityEvent{Kind: SecurityProtocolAbuse, Reason: "http"})
+		s.reply(421, "This is an FTP server; closing control connection.")
+		s.cancel(errNotFTP)
 	case !known:
+		s.noteUnknown(cmd)
 		s.reply(500, "Command not understood.")
 	case strings.ContainsAny(cmd.arg, "\r\x00"):
 		s.reply(501, "Control characters are not allowed.")
@@ -84,6 +91,7 @@ func (s *session) handle(cmd command) string {
 	case spec.needsArg && cmd.arg == "":
 		s.reply(501, "Syntax: "+spec.syntax)
 	case s.isRefused(cmd.verb):
+		s.security(SecurityEvent{Kind: SecurityCommandRefused, Reason: "account", Verb: cmd.verb})
 		s.reply(550, "You may not use this command.")
 	case cmd.verb == "RNTO" && !renaming:
 		s.reply(503, "Send RNFR first.")

@@ -19,16 +19,20 @@ const loginAttempts = 3
 // always the same (RFC 2577 §6).
 func (s *session) cmdUSER(cmd command) string {
 	if s.server.opts.RequireTLS != TLSOptional && !s.control.isEncrypted() {
+		s.security(SecurityEvent{Kind: SecurityCommandRefused, Reason: "tls_required", Verb: cmd.verb, User: cmd.arg})
 		s.reply(530, "Encryption is required: send AUTH TLS first.")
 		return ""
 	}
 	s.logOut()
 	s.user = ""
 	if s.control.hasClientCertificate() {
+		if !s.mayTryLogin(cmd.arg) {
+			return ""
+		}
 		attempt := s.attempt(cmd.arg, "")
 		attempt.ByCertificate = true
 		if account, err := s.authenticate(attempt); err == nil {
-			return s.logIn(account, cmd.arg)
+			return s.logIn(account, cmd.arg, "certificate")
 		}
 	}
 	s.user = cmd.arg
@@ -45,12 +49,20 @@ func (s *session) cmdPASS(cmd command) string {
 	}
 	user := s.user
 	s.user = ""
+	if s.isTurnedAway() { // it has been banned meanwhile
+		s.reply(421, "Login is not possible; closing control connection.")
+		s.cancel(errTurnedAway)
+		return ""
+	}
+	if !s.mayTryLogin(user) {
+		return ""
+	}
 	account, err := s.authenticate(s.attempt(user, cmd.arg))
 	if err != nil {
 		s.refuseLogin(user, err)
 		return ""
 	}
-	return s.logIn(account, user)
+	return s.logIn(account, user, "password")
 }
 
 func (s *session) attempt(user, password string) driver.Attempt {
@@ -59,18 +71,28 @@ func (s *session) attempt(user, password string) driver.Attempt {
 
 // logIn makes the account the session's. The engine then asks for it; it is
 // not told the password.
-func (s *session) logIn(account *driver.Account, user string) string {
-	if !s.server.enterUser(account.Name) {
-		s.log.Warn("login refused", zap.String("user", account.Name), zap.String("reason", "too many sessions of this user"))
+func (s *session) logIn(account *driver.Account, user, method string) string {
+	use := s.server.accounts.enter(s.host, account, time.Now())
+	if use == nil {
+		s.overLimit(LimitSessionsPerUser, account.Name)
 		s.reply(530, "Too many sessions of this user, close one first.")
 		return ""
 	}
-	s.account = account
+	s.account, s.use = account, use
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
 	s.log = s.baseLog.With(zap.String("user", account.Name))
-	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()))
+	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), contactField(account.Contact))
+	s.security(SecurityEvent{Kind: SecurityLoginOK, Method: method})
 	s.emit(Event{Kind: EventLogin})
 	return "PASS *"
+}
+
+// contactField is there for anonymous clients alone.
+func contactField(contact string) zap.Field {
+	if contact == "" {
+		return zap.Skip()
+	}
+	return zap.String("contact", contact)
 }
 
 // rewordLogin: with a client certificate USER alone logs in (RFC 4217 §10).
@@ -95,14 +117,23 @@ func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) 
 	return account, err
 }
 
-// refuseLogin answers a failed login, the later the more have failed.
+// refuseLogin tells and answers a failed login.
 func (s *session) refuseLogin(user string, err error) {
 	s.failedLogins++
 	if errors.Is(err, driver.ErrDenied) {
-		s.log.Warn("login failed", zap.String("user", user), zap.Int("attempt", s.failedLogins))
+		reason := denialReason(err)
+		s.log.Warn("login failed", zap.String("user", user), zap.Int("attempt", s.failedLogins), zap.String("reason", reason))
+		s.security(SecurityEvent{Kind: SecurityLoginFailed, User: user, Method: "password", Reason: reason})
 	} else {
 		s.log.Error("login could not be checked", zap.String("user", user), zap.Error(err))
+		s.security(SecurityEvent{Kind: SecurityLoginError, User: user, Method: "password", Detail: err.Error()})
 	}
+	s.answerRefusedLogin("Login incorrect.")
+}
+
+// answerRefusedLogin answers a login that was refused, the later the more have
+// been.
+func (s *session) answerRefusedLogin(text string) {
 	delay := time.NewTimer(500 * time.Millisecond << (s.failedLogins - 1))
 	defer delay.Stop()
 	select {
@@ -111,11 +142,20 @@ func (s *session) refuseLogin(user string, err error) {
 		return
 	}
 	if s.failedLogins >= loginAttempts {
-		s.reply(421, "Login incorrect too often; closing control connection.")
+		s.reply(421, "Too many failed logins; closing control connection.")
 		s.cancel(errSessionEnded)
 		return
 	}
-	s.reply(530, "Login incorrect.")
+	s.reply(530, text)
+}
+
+// denialReason names the reason of a denial, for logs alone.
+func denialReason(err error) string {
+	var reason driver.Denial
+	if errors.As(err, &reason) {
+		return string(reason)
+	}
+	return "denied"
 }
 
 // cmdACCT: no account needs one (RFC 959 §4.1.1).
@@ -183,6 +223,7 @@ func (s *session) cmdAUTH(cmd command) string {
 		s.reply(234, "Proceed with the TLS handshake.")
 		if err := s.control.startTLS(s.server.opts.Limits.LoginTimeout); err != nil {
 			s.log.Info("session lost", zap.Error(err))
+			s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "control", Detail: err.Error()})
 			s.cancel(err)
 		}
 	}

@@ -104,6 +104,12 @@ func (s *session) acquireLease() *portalloc.Lease {
 	if errors.Is(err, portalloc.ErrExhausted) {
 		lease, err = s.waitForLease(ports, claim)
 	}
+	if errors.Is(err, portalloc.ErrTooMany) {
+		s.dropSetup()
+		s.overLimit(LimitPassiveLeasesPerIP, "")
+		s.reply(425, "Too many data connections of your address are waiting; try again in a few seconds.")
+		return nil
+	}
 	if err != nil {
 		s.dropSetup()
 		level := zap.WarnLevel
@@ -186,9 +192,11 @@ func (s *session) activate(addr netip.AddrPort, verb string) string {
 		s.reply(501, "Only EPSV is allowed after EPSV ALL.")
 	case addr.Addr() != s.client.Addr() && !active.ForeignAddress:
 		s.log.Warn("active mode refused", zap.Stringer("target", addr), zap.String("reason", "not the client's address"))
+		s.noteForeignTarget(addr, verb)
 		s.reply(501, "The address must be your own.")
 	case addr.Port() < 1024: // RFC 2577 §3
 		s.log.Warn("active mode refused", zap.Stringer("target", addr), zap.String("reason", "port below 1024"))
+		s.security(SecurityEvent{Kind: SecurityCommandRefused, Reason: "low_port", Verb: verb, Detail: addr.String()})
 		s.reply(501, "The port must be 1024 or above.")
 	default:
 		return s.announce(newActiveSetup(s, addr), 200, verb+" command successful.")

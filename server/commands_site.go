@@ -194,8 +194,8 @@ func (s *session) siteMKDIR(_ command, arg string) {
 		s.replyError(550, err)
 		return
 	}
-	s.reply(257, quoted(path)+" created.")
 	s.emit(Event{Kind: EventMkdir, Path: path})
+	s.reply(257, quoted(path)+" created.")
 }
 
 func (s *session) siteRMDIR(_ command, arg string) {
@@ -204,10 +204,10 @@ func (s *session) siteRMDIR(_ command, arg string) {
 		return
 	}
 	err := s.files.RemoveAll(s.abs(arg))
-	s.siteDone(250, err)
 	if err == nil {
 		s.emit(Event{Kind: EventDelete, Path: s.abs(arg)})
 	}
+	s.siteDone(250, err)
 }
 
 // sitePORTS lists the passive ports as clients see them, for an operator who

@@ -49,6 +49,9 @@ func (s *session) startTransfer(cmd command, t *transfer, line string) string {
 		s.reply(425, "Use EPSV, PASV, EPRT or PORT first.")
 		return ""
 	}
+	if !s.beginTransfer(t) {
+		return ""
+	}
 	t.offset, t.form = offset, s.form
 	s.register(cmd, t)
 	return line

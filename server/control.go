@@ -235,6 +235,7 @@ func (c *control) readProxyHeader(trusted []netip.Prefix, timeout time.Duration)
 		return err
 	}
 	c.session.log.Debug("PROXY header", zap.Stringer("proxy", c.raw.RemoteAddr()), zap.Stringer("client", conn.RemoteAddr()))
+	c.session.proxy = addrPortOf(c.raw.RemoteAddr())
 	c.raw, c.conn = conn, conn
 	return nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/portico-ftp/portico/server/pace"
 )
 
 // dataConn is a data connection as the engine sees it. It counts bytes, gives
@@ -19,7 +22,8 @@ import (
 // One goroutine uses it; abort may be called by any.
 type dataConn struct {
 	session   *session
-	raw       net.Conn // the socket
+	ctx       context.Context // of the transfer
+	raw       net.Conn        // the socket
 	encrypted bool
 	buffers   *buffers
 	stall     time.Duration
@@ -27,6 +31,8 @@ type dataConn struct {
 	stream  net.Conn   // raw or TLS over it; nil until the first use
 	socket  *tlsSocket // between the two; nil in clear
 	pending []byte     // gathered writes, nil if none
+	up      *pace.Flow // what may be read and written; nil: anything
+	down    *pace.Flow
 	in, out atomic.Int64
 
 	closing  sync.Once
@@ -43,10 +49,13 @@ var (
 	_ io.WriterTo   = (*dataConn)(nil)
 )
 
-func newDataConn(s *session, raw net.Conn) *dataConn {
-	return &dataConn{
-		session: s, raw: raw, encrypted: s.protectedData, buffers: &s.server.buffers, stall: s.server.opts.Limits.StallTimeout,
+func newDataConn(t *transfer, raw net.Conn) *dataConn {
+	s := t.session
+	d := &dataConn{
+		session: s, ctx: t.ctx, raw: raw, encrypted: s.protectedData, buffers: &s.server.buffers, stall: s.server.opts.Limits.StallTimeout,
 	}
+	d.up, d.down = s.flows()
+	return d
 }
 
 // direction says which side sends, which settles the TLS session tickets.
@@ -89,9 +98,14 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	if err := d.flush(); err != nil {
 		return 0, err
 	}
+	most, err := d.up.Await(d.ctx, int64(len(p)))
+	if err != nil {
+		return 0, d.fail(err)
+	}
 	d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
-	n, err := conn.Read(p)
+	n, err := conn.Read(p[:most])
 	d.in.Add(int64(n))
+	d.up.Spend(int64(n))
 	switch {
 	case err == io.EOF && d.socket != nil && d.socket.ended:
 		err = io.ErrUnexpectedEOF
@@ -174,21 +188,30 @@ func (d *dataConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (d *dataConn) send(p []byte) (int, error) {
+// send sends p, in pieces if it may not go at once.
+func (d *dataConn) send(p []byte) (sent int, err error) {
 	conn, err := d.open(download)
 	if err != nil {
 		return 0, err
 	}
-	d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
-	n, err := conn.Write(p)
-	if err == nil && d.socket != nil {
-		err = d.socket.flush()
+	for sent < len(p) {
+		most, err := d.down.Await(d.ctx, int64(len(p)-sent))
+		if err != nil {
+			return sent, d.fail(err)
+		}
+		d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
+		n, err := conn.Write(p[sent : sent+int(most)])
+		if err == nil && d.socket != nil {
+			err = d.socket.flush()
+		}
+		sent += n
+		d.out.Add(int64(n))
+		d.down.Spend(int64(n))
+		if err != nil {
+			return sent, d.fail(err)
+		}
 	}
-	d.out.Add(int64(n))
-	if err != nil {
-		err = d.fail(err)
-	}
-	return n, err
+	return sent, nil
 }
 
 // flush sends what has been gathered.
@@ -248,12 +271,17 @@ func (d *dataConn) sendfile(file *os.File) (total int64, err error) {
 		dst = readerFrom{conn}
 	}
 	for {
+		chunk, err := d.down.Await(d.ctx, kernelChunk)
+		if err != nil {
+			return total, d.fail(err)
+		}
 		d.raw.SetWriteDeadline(deadline(time.Now(), d.stall))
-		n, err := dst.ReadFrom(&io.LimitedReader{R: file, N: kernelChunk})
+		n, err := dst.ReadFrom(&io.LimitedReader{R: file, N: chunk})
 		total += n
 		d.out.Add(n)
+		d.down.Spend(n)
 		switch {
-		case err == nil && n < kernelChunk:
+		case err == nil && n < chunk:
 			return total, nil
 		case err != nil && (n == 0 || !isTimeout(err)):
 			return total, d.failUnlessFile(err)
@@ -286,6 +314,8 @@ func (d *dataConn) Close() error {
 		if d.socket != nil {
 			d.socket.release()
 		}
+		d.up.Close()
+		d.down.Close()
 	})
 	return d.closeErr
 }

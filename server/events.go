@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/portico-ftp/portico/driver"
 )
 
 // EventKind says what has happened. Its text form is the one in hooks.
@@ -63,6 +65,9 @@ type Event struct {
 	SessionID uint64 `json:"session_id"`
 	// User is the name of the account.
 	User string `json:"user"`
+	// Host is the name of the virtual host, empty for the server itself: two
+	// hosts may have users of one name.
+	Host string `json:"host,omitempty"`
 	// Client is the other end of the control connection.
 	Client netip.AddrPort `json:"client"`
 	// TLS says that the control connection is encrypted.
@@ -71,6 +76,12 @@ type Event struct {
 	Path string `json:"path,omitempty"`
 	// Target is the new path of EventRename.
 	Target string `json:"target,omitempty"`
+	// File and TargetFile are where Path and Target are on the server's own
+	// disk, as absolute paths. Symbolic links in them are as they are. Empty:
+	// the storage is no directory (memory, an overlay, object storage). Nothing,
+	// or an old file, is at that of EventUploadInterrupted.
+	File       string `json:"file,omitempty"`
+	TargetFile string `json:"target_file,omitempty"`
 	// Bytes is how many bytes a transfer has moved.
 	Bytes int64 `json:"bytes,omitempty"`
 	// Duration is how long a transfer took.
@@ -86,7 +97,23 @@ func (s *session) emit(e Event) {
 	}
 	e.Time, e.SessionID, e.User = time.Now(), s.id, s.account.Name
 	e.Client, e.TLS = s.client, s.control.isEncrypted()
+	if s.host != nil {
+		e.Host = s.host.Name
+	}
+	e.File, e.TargetFile = s.diskPath(e.Path), s.diskPath(e.Target)
 	hook(e)
+}
+
+// diskPath is where an FTP path is on this machine, empty if nowhere.
+func (s *session) diskPath(path string) string {
+	if path == "" {
+		return ""
+	}
+	at, err := driver.DiskPath(s.files, path)
+	if err != nil {
+		return ""
+	}
+	return at
 }
 
 // emit tells of a transfer of a file that has ended.

@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/server"
 )
 
@@ -56,6 +59,77 @@ func TestEvents(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// A hook wants to know which of two users of one name it was, and where the
+// file is.
+func TestEventsNameHostAndFile(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	root, err := os.OpenRoot(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	events := make(chan server.Event, 10)
+	s := startSite(t, func(o *server.Options) {
+		o.Auth = oneUser{driver.NewLocal(root)}
+		o.Hosts = []server.VirtualHost{{Name: "one.example"}}
+		o.OnEvent = func(e server.Event) { events <- e }
+	})
+	c := greeted(t, s)
+	c.cmd(220, "HOST ONE.example")
+	c.logIn()
+	c.cmd(257, "MKD old")
+	c.cmd(350, "RNFR old")
+	c.cmd(250, "RNTO new")
+	for _, want := range []struct{ file, target string }{
+		{"", ""}, {filepath.Join(home, "old"), ""}, {filepath.Join(home, "old"), filepath.Join(home, "new")},
+	} {
+		if e := <-events; e.Host != "one.example" || e.File != want.file || e.TargetFile != want.target {
+			t.Errorf("%v at host %q is of %q to %q, want %q to %q", e.Kind, e.Host, e.File, e.TargetFile, want.file, want.target)
+		}
+	}
+}
+
+// Who has read the reply can rely on it that the event is out.
+func TestEventsComeBeforeTheReply(t *testing.T) {
+	t.Parallel()
+	events := make(chan server.Event, 1)
+	s := startSite(t, func(o *server.Options) { o.OnEvent = func(e server.Event) { events <- e } })
+	c := greeted(t, s)
+	for _, step := range []struct {
+		kind server.EventKind
+		do   func()
+	}{
+		{server.EventLogin, c.logIn},
+		{server.EventUpload, func() { c.cmd(200, "TYPE I"); c.store("file", []byte("content")) }},
+		{server.EventDownload, func() { c.retrieve("RETR file") }},
+		{server.EventUpload, func() { c.cmd(350, "SITE CPFR file"); c.cmd(250, "SITE CPTO copy") }},
+		{server.EventRename, func() { c.cmd(350, "RNFR copy"); c.cmd(250, "RNTO other") }},
+		{server.EventDelete, func() { c.cmd(250, "DELE other") }},
+		{server.EventMkdir, func() { c.cmd(257, "MKD dir") }},
+		{server.EventDelete, func() { c.cmd(250, "RMD dir") }},
+		{server.EventMkdir, func() { c.cmd(257, "SITE MKDIR a/b") }},
+		{server.EventDelete, func() { c.cmd(250, "SITE RMDIR a") }},
+		{server.EventUploadInterrupted, func() {
+			data := c.passive()
+			c.cmd(150, "STOR cut")
+			data.(*net.TCPConn).SetLinger(0)
+			data.Close()
+			c.expect(426)
+		}},
+	} {
+		step.do()
+		select {
+		case e := <-events:
+			if e.Kind != step.kind {
+				t.Errorf("got %v, want %v", e.Kind, step.kind)
+			}
+		default:
+			t.Errorf("no event %v by the time of the reply", step.kind)
+		}
 	}
 }
 

@@ -139,6 +139,9 @@ func refuseUpload(err error, offset int64) error {
 	if text := conflict(err); text != "" {
 		return refuse(450, text, err)
 	}
+	if errors.Is(err, errors.ErrUnsupported) { // APPE, or REST before STOR
+		return refuse(550, "This storage takes files whole: send the file from its start.", err)
+	}
 	return err
 }
 

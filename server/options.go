@@ -61,9 +61,24 @@ type Options struct {
 	Hosts []VirtualHost
 
 	// OnEvent is told of logins, of files that came and went, and of what was
-	// changed, after the client has been told, by the goroutine that did it. It
-	// must return soon and may be called concurrently. Nil: nobody is told.
+	// changed, just before the client is told, by the goroutine that did it: the
+	// client waits for it. So what it has put into safety when it returns is
+	// safe before the client relies on it. It may be called concurrently. Nil:
+	// nobody is told.
 	OnEvent func(Event)
+
+	// OnSecurity is told of what matters to whoever guards the server: logins
+	// that failed or not, refusals, abuse. It must return soon and may be called
+	// concurrently. Nil: nobody is told.
+	OnSecurity func(SecurityEvent)
+
+	// Admit says whether a client may connect, and if not why, in a word for
+	// SecurityEvent.Reason; the connection is then closed without any. It is
+	// asked before a connection costs anything, by the goroutine that accepts,
+	// so it must answer at once; for a client behind a load balancer, when the
+	// PROXY header has told its address; and again at each login. Nil: everybody
+	// may.
+	Admit func(client netip.Addr) (reason string, ok bool)
 
 	// OnCommand is told of every command after its final reply, by the
 	// goroutine that sent it. It must return soon and may be called
@@ -212,10 +227,29 @@ func (r *SessionReuse) UnmarshalText(text []byte) error {
 type Limits struct {
 	// Sessions is the largest number of sessions at one time.
 	Sessions int
-	// SessionsPerIP is the same for one client address.
+	// SessionsPerIP is the same for one client address. IPv6 addresses count by
+	// their /64 network, here and below.
 	SessionsPerIP int
-	// SessionsPerUser is the same for one user name, counted from login.
+	// SessionsPerUser is the same for one account, counted from login, unless
+	// driver.Account.Limits says otherwise.
 	SessionsPerUser int
+	// LoginsPerMinute is how many logins may be tried in a minute, whether they
+	// succeed or not. All of them may come at once.
+	LoginsPerMinute int
+	// LoginsPerMinutePerIP is the same for one client address.
+	LoginsPerMinutePerIP int
+	// TransfersPerSession is how many files a session may transfer before its
+	// client has to connect again. Listings do not count, here and below.
+	TransfersPerSession int
+	// TransfersPerUser is how many transfers of files an account may have at one
+	// time, unless driver.Account.Limits says otherwise.
+	TransfersPerUser int
+	// CommandsPerSecond is how fast a session may send commands. Five seconds'
+	// worth may come at once, and 40 in any case; then the session is slowed
+	// down, and one that goes on and on without waiting for replies is closed.
+	CommandsPerSecond int
+	// Bandwidth bounds how fast data connections are.
+	Bandwidth Bandwidth
 	// LoginTimeout is how long a client may take to log in. Default 30 s.
 	LoginTimeout time.Duration
 	// IdleTimeout is how long a session may send no command while no transfer
@@ -224,6 +258,19 @@ type Limits struct {
 	// StallTimeout is how long a transfer may move no byte, and how long a
 	// client may leave a reply unread. Default 2 min.
 	StallTimeout time.Duration
+}
+
+// Bandwidth bounds how fast data connections are, in bytes per second of what
+// they carry (without TLS and TCP), files and listings. Sessions that share a
+// rate have equal parts of it. 0 is no limit.
+type Bandwidth struct {
+	// Upload and Download are for all sessions together.
+	Upload, Download int64
+	// UploadPerUser and DownloadPerUser are for the sessions of one account,
+	// unless driver.Account.Limits says otherwise.
+	UploadPerUser, DownloadPerUser int64
+	// UploadPerSession and DownloadPerSession are for one session.
+	UploadPerSession, DownloadPerSession int64
 }
 
 // Authenticator says who a client is. Implementations must be safe for

@@ -91,6 +91,9 @@ func (s *session) receive() (command, error) {
 			if err == nil {
 				cmd = parseCommand(line)
 			}
+			if !s.keepPace() {
+				return command{}, io.EOF
+			}
 			if !s.hold(cmd) {
 				return cmd, nil
 			}

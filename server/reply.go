@@ -176,6 +176,8 @@ func reason(cause string) string {
 		return "No such file or directory."
 	case strings.HasSuffix(strings.ToLower(cause), "not a directory"):
 		return "Is not a directory."
+	case strings.HasSuffix(cause, errors.ErrUnsupported.Error()):
+		return "This storage cannot do that."
 	case strings.HasSuffix(cause, "is a directory"):
 		return "Is a directory."
 	}

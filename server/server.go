@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/server/pace"
 )
 
 // ErrServerClosed is returned by Serve and ListenAndServe after Shutdown or
@@ -29,14 +31,20 @@ type Server struct {
 	sessions     sync.WaitGroup
 	accepts      sync.WaitGroup // loops of Serve
 	notResumed   atomic.Uint64
+	turned       turnedAway
+	overrun      turnedAway
+	refusals     [LimitPassiveLeasesPerIP + 1]atomic.Uint64 // by Limit
+	logins       *pace.Attempts[struct{}]
+	loginsPerIP  *pace.Attempts[netip.Prefix]
+	accounts     *accountUses
+	links        links
 
 	mu        sync.Mutex
 	closing   bool
 	bound     []boundListener // by Listen, not yet served
 	listeners map[net.Listener]struct{}
 	live      map[uint64]*session
-	perIP     map[netip.Addr]int
-	perUser   map[string]int
+	perIP     map[netip.Prefix]int
 	lastID    uint64
 }
 
@@ -65,8 +73,11 @@ func New(opts Options) (*Server, error) {
 		buffers:      newBuffers(),
 		listeners:    make(map[net.Listener]struct{}),
 		live:         make(map[uint64]*session),
-		perIP:        make(map[netip.Addr]int),
-		perUser:      make(map[string]int),
+		perIP:        make(map[netip.Prefix]int),
+		logins:       pace.NewAttempts[struct{}](opts.Limits.LoginsPerMinute),
+		loginsPerIP:  pace.NewAttempts[netip.Prefix](opts.Limits.LoginsPerMinutePerIP),
+		accounts:     newAccountUses(opts.Limits),
+		links:        newLinks(opts.Limits.Bandwidth.Upload, opts.Limits.Bandwidth.Download),
 	}
 	if opts.TLS != nil {
 		s.tls = newTickets(opts.TLS)
@@ -209,10 +220,18 @@ func (s *Server) isClosing() bool {
 
 // admit registers a session for the connection and starts it.
 func (s *Server) admit(conn net.Conn, spec Listener) {
+	if s.turnAway(conn, spec) {
+		return
+	}
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
 		conn.Close()
+		return
+	}
+	if s.isOverrunLocked() {
+		s.mu.Unlock()
+		s.refuseUnheard(conn, spec)
 		return
 	}
 	s.lastID++
@@ -223,59 +242,47 @@ func (s *Server) admit(conn net.Conn, spec Listener) {
 	go session.start()
 }
 
+// isOverrunLocked says that even of the connections that are only there to be
+// refused there are too many: each has to be told why, under TLS after a
+// handshake that the client may drag out.
+func (s *Server) isOverrunLocked() bool {
+	limit := s.opts.Limits.Sessions
+	return limit > 0 && len(s.live) >= 2*limit+100
+}
+
 // enter counts a session whose client's address is known, and says why it may
 // not stay, if so.
 func (s *Server) enter(session *session) (refusal string) {
-	ip := session.client.Addr()
+	network := networkOf(session.client.Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.perIP[ip]++
+	s.perIP[network]++
 	session.counted = true
 	limits := s.opts.Limits
 	switch {
 	case s.closing:
 		return "The server is shutting down."
 	case limits.Sessions > 0 && len(s.live) > limits.Sessions:
+		s.refusals[LimitSessions].Add(1)
 		return "Too many sessions on this server, try again later."
-	case limits.SessionsPerIP > 0 && s.perIP[ip] > limits.SessionsPerIP:
+	case limits.SessionsPerIP > 0 && s.perIP[network] > limits.SessionsPerIP:
+		s.refusals[LimitSessionsPerIP].Add(1)
 		return "Too many sessions from your address, close one first."
 	}
 	return ""
-}
-
-// enterUser counts a login and says whether the user may have one more.
-func (s *Server) enterUser(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	limit := s.opts.Limits.SessionsPerUser
-	if limit > 0 && s.perUser[name] >= limit {
-		return false
-	}
-	s.perUser[name]++
-	return true
-}
-
-func (s *Server) leaveUser(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	decrement(s.perUser, name)
 }
 
 // leave takes an ended session out of the registry.
 func (s *Server) leave(session *session) {
 	s.mu.Lock()
 	delete(s.live, session.id)
-	if session.counted {
-		decrement(s.perIP, session.client.Addr())
+	if network := networkOf(session.client.Addr()); session.counted {
+		if s.perIP[network]--; s.perIP[network] == 0 {
+			delete(s.perIP, network)
+		}
 	}
 	s.mu.Unlock()
 	s.sessions.Done()
-}
-
-func decrement[K comparable](counts map[K]int, key K) {
-	if counts[key]--; counts[key] <= 0 {
-		delete(counts, key)
-	}
 }
 
 // Shutdown stops accepting, tells idle sessions so (421), lets running
@@ -346,16 +353,23 @@ type Statistics struct {
 	// NotResumed counts the data connections refused because they did not
 	// resume their control connection's TLS session (SessionReuseRequired).
 	NotResumed uint64
+	// TurnedAway counts the control connections that Options.Admit refused.
+	TurnedAway uint64
+	// OverLimit counts what limits have refused, by Limit.
+	OverLimit [LimitPassiveLeasesPerIP + 1]uint64
 }
 
 // Statistics counts sessions and transfers.
 func (s *Server) Statistics() Statistics {
 	sessions := s.liveSessions()
-	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load()}
+	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load(), TurnedAway: s.turned.total()}
 	for _, session := range sessions {
 		if session.currentTransfer() != nil {
 			stats.Transfers++
 		}
+	}
+	for limit := range s.refusals {
+		stats.OverLimit[limit] = s.refusals[limit].Load()
 	}
 	return stats
 }

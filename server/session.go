@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/portico-ftp/portico/driver"
+	"github.com/portico-ftp/portico/server/pace"
 )
 
 // Why a session or a transfer ended before its time.
@@ -21,6 +22,8 @@ var (
 	errServerClosing  = errors.New("server: closing")
 	errSessionEnded   = errors.New("server: the session ended")
 	errUntrustedProxy = errors.New("server: PROXY header from an address that is not trusted to send one")
+	errNotFTP         = errors.New("server: the client speaks HTTP")
+	errTurnedAway     = errors.New("server: the client is not admitted")
 	errAborted        = errors.New("server: transfer aborted by the client")
 )
 
@@ -60,6 +63,7 @@ type session struct {
 	control *control
 	client  netip.AddrPort // the control connection's two ends; behind a
 	local   netip.AddrPort // proxy, what its header says
+	proxy   netip.AddrPort // that load balancer
 	counted bool           // in Server.perIP; under Server.mu
 	ended   sync.Once
 	over    atomic.Bool // nothing more is logged
@@ -70,6 +74,11 @@ type session struct {
 	host          *VirtualHost            // of HOST, or of the name in the TLS handshake; nil: none
 	user          string                  // of USER, until PASS
 	failedLogins  int
+	transfers     int            // of files, so far
+	pace          *pace.Commands // nil: any
+	slowed        bool           // by pace, at least once
+	links         links
+	abuse         abuse
 	protectedData bool // PROT P (RFC 2228 §3)
 	bufferSizeSet bool // PBSZ
 	inflight      command
@@ -77,6 +86,7 @@ type session struct {
 	lastCode      int       // of the last reply outside transfers
 	setup         *dataSetup
 	account       *driver.Account // nil: not logged in
+	use           *accountUse     // of the account
 	files         *sessionFS      // of the account
 	parameters
 
@@ -102,6 +112,9 @@ func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 		server: s, id: id, spec: spec, started: time.Now(), ctx: ctx, cancel: cancel,
 		log: s.log, protectedData: spec.ImplicitTLS, idleTimeout: s.opts.Limits.IdleTimeout, parameters: initialParameters(),
 	}
+	limits := s.opts.Limits
+	session.pace = pace.NewCommands(limits.CommandsPerSecond)
+	session.links = newLinks(limits.Bandwidth.UploadPerSession, limits.Bandwidth.DownloadPerSession)
 	session.control = newControl(session, conn)
 	return session
 }
@@ -109,16 +122,20 @@ func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 // start brings the connection to where the greeting is sent, and hands it to
 // an engine of its own. The engine's goroutine then carries the session.
 func (s *session) start() {
-	if err := s.prepare(); err != nil {
-		s.log.Info("session refused", zap.Stringer("remote_addr", s.control.RemoteAddr()), zap.Error(err))
+	refusal, err := s.prepare()
+	if err != nil {
+		if !errors.Is(err, errTurnedAway) {
+			s.log.Info("session refused", zap.Stringer("remote_addr", s.control.RemoteAddr()), zap.Error(err))
+		}
 		s.end()
 		return
 	}
 	s.baseLog = s.log.With(zap.Uint64("session_id", s.id), zap.Stringer("remote_addr", s.client))
 	s.log = s.baseLog
 	s.log.Info("session opened", zap.Stringer("local_addr", s.local), zap.Bool("tls", s.control.isEncrypted()))
-	if refusal := s.server.enter(s); refusal != "" {
+	if refusal != "" {
 		s.log.Warn("session refused", zap.String("reason", refusal))
+		s.security(SecurityEvent{Kind: SecuritySessionRefused, Reason: "limit", Detail: refusal})
 		s.control.reply(421, refusal)
 		s.end()
 		return
@@ -132,23 +149,31 @@ func (s *session) start() {
 }
 
 // prepare reads the PROXY header and makes the TLS handshake of an implicit
-// TLS listener.
-func (s *session) prepare() error {
+// TLS listener. A client that may not stay has a right to the handshake, too:
+// without it, it could not be told why.
+func (s *session) prepare() (refusal string, err error) {
 	timeout := s.server.opts.Limits.LoginTimeout
 	if len(s.spec.ProxyProtocol) > 0 {
 		if err := s.control.readProxyHeader(s.spec.ProxyProtocol, timeout); err != nil {
-			return err
+			s.proxy = addrPortOf(s.control.RemoteAddr())
+			s.security(SecurityEvent{Kind: SecuritySessionRefused, Reason: "proxy_header", Detail: err.Error()})
+			return "", err
 		}
 	}
 	s.client, s.local = addrPortOf(s.control.RemoteAddr()), addrPortOf(s.control.LocalAddr())
+	if s.proxy.IsValid() && s.isTurnedAway() {
+		return "", errTurnedAway
+	}
+	refusal = s.server.enter(s)
 	if s.spec.ImplicitTLS {
 		if err := s.control.startTLS(timeout); err != nil {
-			return err
+			s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "control", Detail: err.Error()})
+			return "", err
 		}
 	}
 	s.lines.reset(s.control.conn)
 	s.idleSince, s.loginSince = time.Now(), s.started
-	return nil
+	return refusal, nil
 }
 
 // peers is where the session's data connections may come from.
@@ -189,8 +214,8 @@ func (s *session) end() {
 
 func (s *session) logOut() {
 	if s.account != nil {
-		s.server.leaveUser(s.account.Name)
-		s.account, s.files = nil, nil
+		s.server.accounts.leave(s.use, time.Now())
+		s.account, s.use, s.files = nil, nil, nil
 		s.log = s.baseLog
 		s.loginSince = time.Now()
 	}
@@ -200,6 +225,7 @@ func (s *session) logOut() {
 // calls it.
 func (s *session) reply(code int, text string) {
 	s.lastCode = code
+	s.noteReply(code)
 	s.control.reply(code, text)
 }
 

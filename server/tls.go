@@ -200,6 +200,7 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 	tlsConn := tls.Server(conn, tickets.forData(s, way, &learnt))
 	if err := tlsConn.HandshakeContext(s.ctx); err != nil {
 		s.resumption.fail()
+		s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "data", Detail: err.Error()})
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	s.sinceTicket.Store(0)
@@ -208,6 +209,7 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 	tickets.ledger.shown(s.id, learnt.owner, learnt.serial)
 	if !learnt.resumed && s.server.opts.SessionReuse == SessionReuseRequired {
 		s.server.notResumed.Add(1)
+		s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "not_resumed"})
 		tlsConn.Close()
 		return nil, errNotResumed
 	}

@@ -29,7 +29,8 @@ type transfer struct {
 	isJob   bool
 	listing *listing // of LIST, NLST and MLSD
 	form    form
-	offset  int64 // of REST
+	use     *accountUse // that counts it, if any
+	offset  int64       // of REST
 	started time.Time
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -63,7 +64,7 @@ func (t *transfer) connect(setup *dataSetup) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := newDataConn(t.session, raw)
+	conn := newDataConn(t, raw)
 	t.mu.Lock()
 	t.conn = conn
 	t.mu.Unlock()
@@ -112,15 +113,18 @@ func (t *transfer) reply(r reply) {
 	t.end()
 	cause := r.text
 	r = t.verdict(r)
+	t.emit(r.code)
 	t.session.control.reply(r.code, r.text)
 	t.log(r, cause)
-	t.emit(r.code)
 	t.finish(r.code)
 }
 
 // end comes before the final reply: whoever has read that one must not find the
 // transfer running.
 func (t *transfer) end() {
+	if t.use != nil {
+		t.session.server.accounts.endTransfer(t.use)
+	}
 	t.session.mu.Lock()
 	defer t.session.mu.Unlock()
 	t.ending = true

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/spf13/afero"
 
-	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/driver/quota"
 )
@@ -14,6 +14,7 @@ import (
 // accounts are the users of a server and of its hosts, with what they share.
 type accounts struct {
 	lists  []*driver.Users
+	open   []func() error  // closes what the sources of users hold
 	quotas *quota.Store    // nil: nobody has one
 	ctx    context.Context //nolint:containedctx // it lives until close and ends counting
 	cancel context.CancelFunc
@@ -48,33 +49,34 @@ func (s *setup) checkQuotaFile() error {
 	return nil
 }
 
-// add makes the users of a list. Host is the name of the host that they belong
-// to, "" for the server; configured holds their quotas.
-func (a *accounts) add(host string, users []driver.User, configured []config.User) (*driver.Users, error) {
-	list, err := driver.NewUsers(users, driver.UsersOptions{Layer: a.layer(host, configured)})
+// usersOptions are those of every list of users.
+func (s *setup) usersOptions() driver.UsersOptions {
+	return driver.UsersOptions{Groups: s.groups, Defaults: accountDefaults(), Allow: s.allow}
+}
+
+// add makes the users of a list and of the sources in the options. Host is the
+// name of the host that they belong to, "" for the server.
+func (a *accounts) add(host string, opts driver.UsersOptions, list []driver.User) (*driver.Users, error) {
+	opts.Layer = a.layer(host)
+	users, err := driver.NewUsers(list, opts)
 	if err != nil {
 		return nil, err
 	}
-	a.lists = append(a.lists, list)
-	return list, nil
+	a.lists = append(a.lists, users)
+	return users, nil
 }
 
-// layer puts quotas over homes. It is nil where nobody has one.
-func (a *accounts) layer(host string, configured []config.User) driver.LayerFunc {
-	limits := map[string]quota.Limits{}
-	for _, u := range configured {
-		if u.Quota != (config.Quota{}) {
-			limits[u.Name] = quota.Limits{Bytes: int64(u.Quota.Bytes), Files: int64(u.Quota.Files)}
-		}
-	}
-	if a.quotas == nil || len(limits) == 0 {
-		return nil
-	}
+// layer puts quotas over homes that have one.
+func (a *accounts) layer(host string) driver.LayerFunc {
 	return func(at driver.Place, storage afero.Fs) (afero.Fs, error) {
-		if at.Path != "/" {
+		switch {
+		case at.Quota == driver.QuotaLimits{}:
 			return storage, nil
+		case a.quotas == nil:
+			return nil, errors.New("the user has a quota, and quota_file is not set: name a file in which use is counted")
+		default:
+			return a.quotas.Layer(a.ctx, quotaAccount(host, at.User), quota.Limits(at.Quota), storage)
 		}
-		return a.quotas.Layer(a.ctx, quotaAccount(host, at.User), limits[at.User], storage)
 	}
 }
 
@@ -86,11 +88,15 @@ func quotaAccount(host, user string) string {
 	return user + "@" + host
 }
 
-// close writes the quotas. No session may be left.
+// close writes the quotas and closes the sources. No session may be left.
 func (a *accounts) close() error {
 	a.cancel()
-	if a.quotas == nil {
-		return nil
+	var faults []error
+	for _, closeSource := range a.open {
+		faults = append(faults, closeSource())
 	}
-	return a.quotas.Close()
+	if a.quotas != nil {
+		faults = append(faults, a.quotas.Close())
+	}
+	return errors.Join(faults...)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,7 @@ type service struct {
 	advertise *portalloc.Advertiser // nil before it was made
 	commands  *commandLog           // nil: no file of its own
 	accounts  *accounts             // nil before they were opened
+	hooks     hooks
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
@@ -35,7 +37,7 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	if service.accounts, err = s.openAccounts(); err != nil {
 		return nil, err
 	}
-	users, err := service.accounts.add("", s.users, s.config.Users)
+	users, err := s.openUsers(service.accounts, log)
 	faults = append(faults, err)
 	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
 	options.Listen = s.sockets.listen
@@ -56,11 +58,17 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	if service.commands != nil {
 		options.OnCommand = service.commands.record
 	}
+	if len(s.config.Hooks) > 0 {
+		options.OnEvent = service.hooks.notify
+	}
 	service.server, err = s.bindControl(options)
 	if err == nil { // otherwise not every listener had its turn
 		err = s.sockets.unused()
 	}
 	faults = append(faults, err)
+	if errors.Join(faults...) == nil {
+		faults = append(faults, service.hooks.open(s, log))
+	}
 
 	if err := errors.Join(faults...); err != nil {
 		service.close(log)
@@ -75,6 +83,7 @@ func (s *service) close(log *zap.Logger) {
 	if s.server != nil {
 		s.server.Close()
 	}
+	s.hooks.close(context.Background(), leastHookTime, log) // nothing to do after a shutdown
 	if s.advertise != nil {
 		s.advertise.Close()
 	}
@@ -128,7 +137,7 @@ func (s *setup) newAdvertiser(log *zap.Logger) (*portalloc.Advertiser, error) {
 // key before it says more.
 func withoutPackage(err error) string {
 	text := strings.TrimPrefix(err.Error(), "portalloc: ")
-	return strings.TrimPrefix(text, "server: ")
+	return strings.TrimPrefix(strings.TrimPrefix(text, "server: "), "notify: ")
 }
 
 func (s *setup) bindControl(options server.Options) (*server.Server, error) {

@@ -20,7 +20,7 @@ import (
 // watched is a watch on files that a test replaces, with a clock that it turns.
 type watched struct {
 	certificate, key string
-	watch            *certificateWatch
+	watch            *followed[tls.Certificate]
 	settings         *tls.Config
 	log              *observer.ObservedLogs
 	now              time.Time
@@ -39,7 +39,7 @@ func newWatched(t *testing.T) *watched {
 	w.log = log
 	w.watch = serverPair(cfg).watch(&settings.Certificates[0], cfg, zap.New(core))
 	w.watch.now = func() time.Time { return w.now }
-	w.settings = &tls.Config{GetCertificate: w.watch.get}
+	w.settings = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return w.watch.get(), nil }}
 	return w
 }
 

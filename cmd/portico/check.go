@@ -21,8 +21,10 @@ func (p *program) checkCommand() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Try whether `portico serve` would start, with nothing served",
 		Long: `Make every check that the start of a server makes: the configuration, the
-users' password hashes and homes, the certificates, and whether the control and
-passive ports can be bound. Exit code 1 if one fails. Warnings and notices are
+users' password hashes and homes, the certificates, whether the control and
+passive ports can be bound, whether the buckets of object storage can be listed,
+and whether the commands and spools of hooks can be used. Exit code 1 if one
+fails. Warnings and notices are
 about passive ports that would fail later, now and then. Run it as the user that
 will run the server, while the server does not run.`,
 		Args: cobra.MaximumNArgs(1),
@@ -60,9 +62,18 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		return
 	}
 	s := &setup{config: cfg}
+	bucketsErr := s.openBuckets(ctx)
+	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
-	r.add("users", fmt.Sprintf("%d can log in: hashes and homes", s.userCount()), usersErr)
+	if usersErr == nil {
+		usersErr = s.tryUsers()
+	}
+	r.add("users", s.describeUsers(), usersErr)
 	r.addUnsafeLinks(s.unsafeLinks())
+	if bucketsErr != nil {
+		r.add("buckets", "", bucketsErr)
+	}
+	s.checkBuckets(ctx, r)
 	s.tls, err = loadTLS(cfg)
 	r.add("certificate", describeTLS(s), errors.Join(err, s.checkExpiry("tls", leaf(s.tls), time.Now())))
 	s.checkHostTLS(r, time.Now())
@@ -80,6 +91,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	}
 	s.sockets.close()
 	s.checkActive(r)
+	s.addHooks(r)
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
@@ -93,6 +105,19 @@ func describeFile(file string) string {
 		return "no file; defaults, environment and flags"
 	}
 	return file
+}
+
+// describeUsers counts those of the configuration and names where others come
+// from.
+func (s *setup) describeUsers() string {
+	text := fmt.Sprintf("%d in the configuration: hashes and homes", s.userCount())
+	ordered, _ := s.sourcesInOrder()
+	for _, from := range ordered {
+		if from.name != "users" {
+			text += ", " + from.name
+		}
+	}
+	return text
 }
 
 func describeTLS(s *setup) string {

@@ -81,7 +81,7 @@ hosts:
 `)
 	o := execute(t, "", []string{"PORTICO_PASSIVE_PORTS=" + freePorts(t, 1)[0]}, "check", "--allow-root", "--config", file)
 	o.want(t, 1,
-		"ok    users: 1 can log in",
+		"ok    users: 1 in the configuration",
 		"ok    certificate of own.example: valid until ",
 		"ok    certificate of shared.example: the server's",
 		"FAIL  certificate of broken.example: "+file+": hosts[3].certificate: open ",

@@ -18,15 +18,12 @@ type hostSetup struct {
 }
 
 // addHostUsers settles who can log in at each host.
-func (s *setup) addHostUsers(f *serveFlags) error {
+func (s *setup) addHostUsers() error {
 	var faults []error
 	s.hosts = make([]hostSetup, len(s.config.Hosts))
 	for i, host := range s.config.Hosts {
 		users, err := s.driverUsers(hostSection(i)+".users", host.Users)
 		faults = append(faults, err)
-		if f.readOnly {
-			users = readOnly(users)
-		}
 		s.hosts[i].users = users
 	}
 	return errors.Join(faults...)
@@ -60,7 +57,7 @@ func (s *setup) serverHosts(accounts *accounts, ofServer *tls.Config, log *zap.L
 		settings := s.config.Hosts[i]
 		host := server.VirtualHost{Name: settings.Name, Banner: settings.Banner, TLS: s.followHost(i, ofServer, log)}
 		if len(h.users) > 0 {
-			users, err := accounts.add(settings.Name, h.users, settings.Users)
+			users, err := accounts.add(settings.Name, s.usersOptions(), h.users)
 			if err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", hostSection(i), err))
 				continue

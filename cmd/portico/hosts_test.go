@@ -80,7 +80,7 @@ func TestFaultsOfHosts(t *testing.T) {
 	cfg.TLS.SelfSigned = true
 	cfg.Hosts = []config.Host{
 		{Name: "a.example", Certificate: "no.pem", Key: "no.pem", ClientCA: "no.pem"},
-		{Name: "b.example", Users: []config.User{{Name: "bob", Password: "plain", Home: "missing"}}},
+		{Name: "b.example", Users: []config.User{{Name: "bob", Password: "plain", Account: config.Account{Home: "missing"}}}},
 	}
 	s := &setup{config: cfg}
 	usersErr := s.addUsers(&serveFlags{})
@@ -109,8 +109,8 @@ func TestServerHosts(t *testing.T) {
 	if err := s.addUsers(&serveFlags{readOnly: true}); err != nil {
 		t.Fatal(err)
 	}
-	if s.userCount() != 2 || s.hosts[1].users[0].Permissions != driver.ReadOnly {
-		t.Errorf("%d users, those of the host being %+v; want two, read-only", s.userCount(), s.hosts[1].users)
+	if s.userCount() != 2 || s.usersOptions().Allow != driver.ReadOnly {
+		t.Errorf("%d users, who may %v; want two, read-only", s.userCount(), s.usersOptions().Allow)
 	}
 	var err error
 	if s.tls, err = loadTLS(cfg); err != nil {

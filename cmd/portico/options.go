@@ -24,9 +24,17 @@ func serverOptions(cfg *config.Config) (server.Options, error) {
 			Sessions:        cfg.Limits.Sessions,
 			SessionsPerIP:   cfg.Limits.SessionsPerIP,
 			SessionsPerUser: cfg.Limits.SessionsPerUser,
-			LoginTimeout:    orOff(cfg.Limits.LoginTimeout),
-			IdleTimeout:     orOff(cfg.Limits.IdleTimeout),
-			StallTimeout:    orOff(cfg.Limits.StallTimeout),
+
+			LoginsPerMinute:      cfg.Limits.LoginsPerMinute,
+			LoginsPerMinutePerIP: cfg.Limits.LoginsPerMinutePerIP,
+			TransfersPerSession:  cfg.Limits.TransfersPerSession,
+			TransfersPerUser:     cfg.Limits.TransfersPerUser,
+			CommandsPerSecond:    cfg.Limits.CommandsPerSecond,
+			Bandwidth:            bandwidth(cfg.Limits),
+
+			LoginTimeout: orOff(cfg.Limits.LoginTimeout),
+			IdleTimeout:  orOff(cfg.Limits.IdleTimeout),
+			StallTimeout: orOff(cfg.Limits.StallTimeout),
 		},
 		AllowCCC: cfg.TLS.AllowCCC,
 		Banner:   cfg.Banner,
@@ -43,6 +51,17 @@ func serverOptions(cfg *config.Config) (server.Options, error) {
 		enumerated("tls.require", options.RequireTLS.UnmarshalText, cfg.TLS.Require),
 		enumerated("tls.session_reuse", options.SessionReuse.UnmarshalText, cfg.TLS.SessionReuse),
 	)
+}
+
+func bandwidth(l config.Limits) server.Bandwidth {
+	return server.Bandwidth{
+		Upload:             int64(l.UploadRate),
+		Download:           int64(l.DownloadRate),
+		UploadPerUser:      int64(l.UploadRatePerUser),
+		DownloadPerUser:    int64(l.DownloadRatePerUser),
+		UploadPerSession:   int64(l.UploadRatePerSession),
+		DownloadPerSession: int64(l.DownloadRatePerSession),
+	}
 }
 
 // enumerated reads a value whose text form config and server share.
@@ -71,6 +90,7 @@ func allocatorOptions(cfg *config.Config) portalloc.Options {
 		Wait:            orOff(cfg.Passive.Wait),
 		AcceptTimeout:   cfg.Passive.AcceptTimeout,
 		ReclaimAfter:    cfg.Passive.ReclaimAfter,
+		MaxPerAddress:   cfg.Limits.PassiveLeasesPerIP,
 		Proxies:         proxies(cfg),
 		Unproxy:         server.ReadProxyHeader,
 	}

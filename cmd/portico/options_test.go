@@ -65,6 +65,24 @@ func TestServerOptions(t *testing.T) {
 				o.Limits = server.Limits{Sessions: 1, SessionsPerIP: 2, SessionsPerUser: 3, LoginTimeout: -1, IdleTimeout: -1, StallTimeout: -1}
 			},
 		},
+		"limits of all kinds": {
+			func(c *config.Config) {
+				c.Limits = config.Limits{
+					LoginsPerMinute: 1, LoginsPerMinutePerIP: 2, TransfersPerSession: 3, TransfersPerUser: 4, CommandsPerSecond: 5,
+					UploadRate: 6, DownloadRate: 7, UploadRatePerUser: 8, DownloadRatePerUser: 9,
+					UploadRatePerSession: 10, DownloadRatePerSession: 11, LoginTimeout: 12, IdleTimeout: 13, StallTimeout: 14,
+				}
+			},
+			func(o *server.Options) {
+				o.Limits = server.Limits{
+					LoginsPerMinute: 1, LoginsPerMinutePerIP: 2, TransfersPerSession: 3, TransfersPerUser: 4, CommandsPerSecond: 5,
+					Bandwidth: server.Bandwidth{
+						Upload: 6, Download: 7, UploadPerUser: 8, DownloadPerUser: 9, UploadPerSession: 10, DownloadPerSession: 11,
+					},
+					LoginTimeout: 12, IdleTimeout: 13, StallTimeout: 14,
+				}
+			},
+		},
 		"CCC": {
 			func(c *config.Config) { c.TLS.AllowCCC = true },
 			func(o *server.Options) { o.AllowCCC = true },
@@ -108,6 +126,7 @@ func TestAllocatorOptions(t *testing.T) {
 	cfg.Passive.Sharing = portalloc.SharingExclusive
 	cfg.Passive.Peer = portalloc.PeerPolicy{Any: true}
 	cfg.Passive.ReclaimAfter = 3 * time.Second
+	cfg.Limits.PassiveLeasesPerIP = 4
 	inside, outside := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")
 	cfg.Listeners = []config.Listener{{ProxyProtocol: []netip.Prefix{inside}}, {}, {ProxyProtocol: []netip.Prefix{outside, inside}}}
 	want := portalloc.Options{
@@ -118,6 +137,7 @@ func TestAllocatorOptions(t *testing.T) {
 		Wait:            5 * time.Second,
 		AcceptTimeout:   30 * time.Second,
 		ReclaimAfter:    3 * time.Second,
+		MaxPerAddress:   4,
 		Proxies:         []netip.Prefix{inside, outside},
 	}
 	got := allocatorOptions(cfg)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
-	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/driver/quota"
 )
@@ -30,9 +30,10 @@ func (p *program) quotaRecountCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recount [USER...]",
 		Short: "Count anew what users with a quota keep",
-		Long: `Count anew what users with a quota keep, all or those named, after something
-else than the server has changed their homes. The server must not run meanwhile,
-for the file of the quotas is its own. A user of a host is USER@HOST.`,
+		Long: `Count anew what users with a quota keep, all that are listed or those named,
+after something else than the server has changed their homes. The server must not
+run meanwhile, for the file of the quotas is its own. A user of a host is
+USER@HOST.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.recount(cmd.Context(), f, args)
 		},
@@ -51,48 +52,90 @@ func (p *program) recount(ctx context.Context, f *serveFlags, names []string) er
 		return err
 	}
 	s := &setup{config: cfg}
-	counted, err := s.usersWithQuota(names)
+	if cfg.QuotaFile == "" {
+		return s.fault("quota_file", "is not set, so nothing is counted: name the configuration with --config")
+	}
+	if err := s.addUsers(f); err != nil {
+		return err
+	}
+	accounts, err := s.openAccounts()
 	if err != nil {
 		return err
 	}
-	store, err := s.openQuotas()
+	err = p.recountHomes(ctx, s, accounts, names)
+	return errors.Join(err, accounts.close())
+}
+
+func (p *program) recountHomes(ctx context.Context, s *setup, accounts *accounts, names []string) error {
+	homes, err := s.countedHomes(ctx, accounts, names)
 	if err != nil {
 		return err
 	}
 	var faults []error
-	for _, c := range counted {
-		usage, err := c.recount(ctx, store)
+	for _, home := range homes {
+		usage, err := home.recount(ctx, accounts.quotas)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		fmt.Fprintf(p.stdout, "%s: %d bytes, %d files\n", c.account, usage.Bytes, usage.Files)
+		fmt.Fprintf(p.stdout, "%s: %d bytes, %d files\n", home.account, usage.Bytes, usage.Files)
 	}
-	return errors.Join(append(faults, store.Close())...)
+	return errors.Join(faults...)
 }
 
-// countedUser is a user whose files are counted.
-type countedUser struct {
+// countedHome is a home whose files are counted under a name.
+type countedHome struct {
 	account string
-	name    string
-	home    config.Path
+	driver.QuotaHome
 }
 
-// usersWithQuota returns those with these account names, all without names.
-func (s *setup) usersWithQuota(names []string) ([]countedUser, error) {
-	all := usersWithQuotaOf("", s.config.Users)
-	for _, host := range s.config.Hosts {
-		all = append(all, usersWithQuotaOf(host.Name, host.Users)...)
+// countedHomes returns the homes with these account names, all without names.
+func (s *setup) countedHomes(ctx context.Context, accounts *accounts, names []string) ([]countedHome, error) {
+	users, err := s.openUsers(accounts, zap.NewNop())
+	if err != nil {
+		return nil, err
 	}
-	if len(all) == 0 {
-		return nil, errors.New("no user has a quota: set users[].quota, and name the configuration with --config")
+	all, err := homesOf(ctx, "", users, names)
+	if err != nil {
+		return nil, err
+	}
+	for i, host := range s.hosts {
+		users, err := accounts.add(s.config.Hosts[i].Name, s.usersOptions(), host.users)
+		if err != nil {
+			return nil, err
+		}
+		homes, err := homesOf(ctx, s.config.Hosts[i].Name, users, nil)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, homes...)
+	}
+	return chosenHomes(all, names)
+}
+
+func homesOf(ctx context.Context, host string, users *driver.Users, names []string) ([]countedHome, error) {
+	homes, err := users.QuotaHomes(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	counted := make([]countedHome, len(homes))
+	for i, home := range homes {
+		counted[i] = countedHome{quotaAccount(host, home.Place.User), home}
+	}
+	slices.SortFunc(counted, func(a, b countedHome) int { return strings.Compare(a.account, b.account) })
+	return counted, nil
+}
+
+func chosenHomes(all []countedHome, names []string) ([]countedHome, error) {
+	if len(names) == 0 && len(all) == 0 {
+		return nil, errors.New("no user has a quota: set users[].quota, or name users of other sources")
 	}
 	if len(names) == 0 {
 		return all, nil
 	}
-	var chosen []countedUser
+	var chosen []countedHome
 	for _, name := range names {
-		i := slices.IndexFunc(all, func(c countedUser) bool { return c.account == name })
+		i := slices.IndexFunc(all, func(c countedHome) bool { return c.account == name })
 		if i < 0 {
 			return nil, fmt.Errorf("there is no user %q with a quota: name others, or none for all", name)
 		}
@@ -101,25 +144,10 @@ func (s *setup) usersWithQuota(names []string) ([]countedUser, error) {
 	return chosen, nil
 }
 
-func usersWithQuotaOf(host string, users []config.User) []countedUser {
-	var counted []countedUser
-	for _, u := range users {
-		if u.Quota != (config.Quota{}) {
-			counted = append(counted, countedUser{quotaAccount(host, u.Name), u.Name, u.Home})
-		}
-	}
-	return counted
-}
-
-func (c countedUser) recount(ctx context.Context, store *quota.Store) (quota.Usage, error) {
-	directory, err := driver.ExpandDir(string(c.home), c.name)
+func (h countedHome) recount(ctx context.Context, store *quota.Store) (quota.Usage, error) {
+	storage, err := h.Open()
 	if err != nil {
-		return quota.Usage{}, err
+		return quota.Usage{}, fmt.Errorf("home of %s: %w", h.account, err)
 	}
-	root, err := os.OpenRoot(directory)
-	if err != nil {
-		return quota.Usage{}, fmt.Errorf("home of %s: %w: make it, or let this user open it", c.account, err)
-	}
-	defer root.Close()
-	return store.Recount(ctx, c.account, driver.NewLocal(root))
+	return store.Recount(ctx, h.account, storage)
 }

@@ -73,6 +73,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.doctorCommand(),
 		p.configCommand(),
 		p.passwdCommand(),
+		p.userCommand(),
 		p.quotaCommand(),
 		p.versionCommand(),
 	)

@@ -145,7 +145,7 @@ func TestRootIsRefused(t *testing.T) {
 		}
 	}
 	p := &program{uid: 0}
-	if _, err := p.prepare(&serveFlags{directory: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "root") {
+	if _, err := p.prepare(t.Context(), &serveFlags{directory: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "root") {
 		t.Errorf("prepare as root: %v", err)
 	}
 }
@@ -259,6 +259,6 @@ func freePorts(t *testing.T, n int) []string {
 func valid(t *testing.T) *config.Config {
 	t.Helper()
 	cfg := config.Default()
-	cfg.Users = []config.User{{Name: "alice", Password: config.Secret(hashOf(t, "secret")), Home: config.Path(t.TempDir())}}
+	cfg.Users = []config.User{{Name: "alice", Password: config.Secret(hashOf(t, "secret")), Account: config.Account{Home: config.Path(t.TempDir())}}}
 	return cfg
 }

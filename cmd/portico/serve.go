@@ -35,10 +35,11 @@ SIGINT let running transfers end; a second one ends the server at once.`,
 }
 
 func (p *program) serve(ctx context.Context, f *serveFlags) error {
-	s, err := p.prepare(f)
+	s, err := p.prepare(ctx, f)
 	if err != nil {
 		return err
 	}
+	defer s.closeBuckets()
 	log, err := newLogger(s.config.Log, p.stderr)
 	if err != nil {
 		return err
@@ -59,6 +60,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	service.logStart(log, s)
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
+	defer s.watchBuckets(ctx, log)()
 	return service.run(ctx, s.config.ShutdownTimeout, log)
 }
 
@@ -71,6 +73,7 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 		zap.Bool("tls", setup.tls != nil),
 		zap.Int("users", setup.userCount()),
 		zap.Int("hosts", len(setup.hosts)),
+		zap.Int("hooks", len(s.hooks.list)),
 		zap.String("version", buildVersion()))
 }
 
@@ -118,12 +121,14 @@ func (s *service) run(ctx context.Context, timeout time.Duration, log *zap.Logge
 func (s *service) listenAndServe(ended chan<- error) { ended <- s.server.ListenAndServe() }
 
 func (s *service) shutdown(ctx context.Context, timeout time.Duration, log *zap.Logger) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	deadline := time.Now().Add(timeout)
+	untilDeadline, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if err := s.server.Shutdown(ctx); err != nil {
+	if err := s.server.Shutdown(untilDeadline); err != nil {
 		statistics := s.server.Statistics()
 		log.Warn("shutdown_timeout is over, ending what still runs",
 			zap.Int("sessions", statistics.Sessions), zap.Int("transfers", statistics.Transfers))
 	}
 	s.server.Close()
+	s.hooks.close(ctx, max(time.Until(deadline), leastHookTime), log)
 }

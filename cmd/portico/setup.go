@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -15,8 +16,12 @@ import (
 type setup struct {
 	config *config.Config
 	users  []driver.User
-	tls    *tls.Config // nil: none is offered
-	hosts  []hostSetup // one for each of config.Hosts
+	groups map[string]driver.User
+	allow  driver.Permissions // the most that anybody may do
+	tls    *tls.Config        // nil: none is offered
+	hosts  []hostSetup        // one for each of config.Hosts
+	// buckets are those of config.Buckets that could be opened.
+	buckets []*bucket
 	// sockets are those that a service manager has opened. Nil: none.
 	sockets *handedSockets
 	// generated is the password of the user that stands in where nobody is
@@ -28,8 +33,9 @@ type setup struct {
 const generatedUser = "ftp"
 
 // prepare reads and checks everything that a server needs. Its error joins all
-// that is wrong.
-func (p *program) prepare(f *serveFlags) (*setup, error) {
+// that is wrong. The caller closes the buckets of the setup; there is none with
+// an error.
+func (p *program) prepare(ctx context.Context, f *serveFlags) (*setup, error) {
 	s, faults := &setup{}, []error{checkUID(p.uid, f.allowRoot)}
 	var err error
 	s.config, err = f.load(p.environ)
@@ -37,10 +43,13 @@ func (p *program) prepare(f *serveFlags) (*setup, error) {
 	if s.config == nil {
 		return nil, errors.Join(faults...)
 	}
-	faults = append(faults, s.addUsers(f))
+	faults = append(faults, s.openBuckets(ctx), s.addUsers(f))
 	s.tls, err = loadTLS(s.config)
-	faults = append(faults, err, s.addHostTLS())
-	return s, errors.Join(faults...)
+	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
+	if err := errors.Join(faults...); err != nil {
+		return nil, errors.Join(err, s.closeBuckets())
+	}
+	return s, nil
 }
 
 // takeSockets takes over what a service manager has opened for this process.
@@ -48,19 +57,21 @@ func (p *program) takeSockets() (*handedSockets, error) { return takeSockets(p.h
 
 // addUsers settles who can log in.
 func (s *setup) addUsers(f *serveFlags) error {
+	s.allow = driver.AllPermissions
+	if f.readOnly {
+		s.allow = driver.ReadOnly
+	}
 	faults := []error{s.standIn(f)}
-	users, err := s.driverUsers("users", s.config.Users)
-	faults = append(faults, err, s.addHostUsers(f))
+	groups, groupsErr := s.driverGroups()
+	users, usersErr := s.driverUsers("users", s.config.Users)
+	faults = append(faults, groupsErr, usersErr, s.addHostUsers())
 	if f.anonymous && f.directory != "" {
 		users = append(users, anonymousUser(f.homeTemplate()))
 		if err := checkDirectory(f.directory); err != nil {
 			faults = append(faults, fmt.Errorf("DIR: %w", err))
 		}
 	}
-	if f.readOnly {
-		users = readOnly(users)
-	}
-	s.users = users
+	s.users, s.groups = users, groups
 	return errors.Join(faults...)
 }
 
@@ -81,34 +92,16 @@ func (s *setup) standIn(f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Home: config.Path(f.homeTemplate())}}
+	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Account: config.Account{Home: config.Path(f.homeTemplate()), Place: config.DefaultPlace()}}}
 	return nil
 }
 
 func (s *setup) hasUsers() bool {
-	return len(s.config.Users) > 0 || slices.ContainsFunc(s.config.Hosts, func(h config.Host) bool { return len(h.Users) > 0 })
+	return len(s.config.Users) > 0 || s.hasSources() || slices.ContainsFunc(s.config.Hosts, func(h config.Host) bool { return len(h.Users) > 0 })
 }
 
 func anonymousUser(home string) driver.User {
 	return driver.User{Name: "anonymous", Anonymous: true, Home: home, Permissions: driver.ReadOnly}
-}
-
-// readOnly takes everything from the users but listing and downloading. Mounts
-// where neither was allowed are left out.
-func readOnly(users []driver.User) []driver.User {
-	limited := make([]driver.User, len(users))
-	for i, user := range users {
-		user.Permissions &= driver.ReadOnly
-		var mounts []driver.UserMount
-		for _, mount := range user.Mounts {
-			if mount.Permissions &= driver.ReadOnly; mount.Permissions != 0 {
-				mounts = append(mounts, mount)
-			}
-		}
-		user.Mounts = mounts
-		limited[i] = user
-	}
-	return limited
 }
 
 // fault is what is wrong with a key, with the file or flag that set it.

@@ -11,18 +11,18 @@ import (
 	"github.com/portico-ftp/portico/driver"
 )
 
-// homeOf is a user's home in the form of a mount.
-func homeOf(u config.User) config.Mount {
-	return config.Mount{Path: "/", Dir: u.Home, Create: u.CreateHome, Place: u.Place}
+// homeOf is a home in the form of a mount.
+func homeOf(a config.Account) config.Mount {
+	return config.Mount{Path: "/", Dir: a.Home, Create: a.CreateHome, Place: a.Place}
 }
 
 // userMounts turns the mounts of a user into those of the driver. The error
 // joins what config cannot know to be wrong.
-func (s *setup) userMounts(list string, u config.User) ([]driver.UserMount, error) {
+func (s *setup) userMounts(list, user string, configured []config.Mount) ([]driver.UserMount, error) {
 	var mounts []driver.UserMount
 	var faults []error
-	for i, m := range u.Mounts {
-		mount, err := s.userMount(fmt.Sprintf("%s[%d]", list, i), u.Name, m)
+	for i, m := range configured {
+		mount, err := s.userMount(fmt.Sprintf("%s[%d]", list, i), user, m)
 		faults = append(faults, err)
 		mounts = append(mounts, mount)
 	}
@@ -31,6 +31,9 @@ func (s *setup) userMounts(list string, u config.User) ([]driver.UserMount, erro
 
 // userMount does that for one, or for the home.
 func (s *setup) userMount(key, user string, m config.Mount) (driver.UserMount, error) {
+	if m.Storage == "object" {
+		return s.objectMount(key, user, m)
+	}
 	mount := driver.UserMount{Path: m.Path, Storage: driver.Storage{Dir: string(m.Dir), Base: string(m.Base), Create: m.Create}}
 	var faults []error
 	check := func(key string, err error) {
@@ -53,6 +56,16 @@ func (s *setup) userMount(key, user string, m config.Mount) (driver.UserMount, e
 	return mount, errors.Join(faults...)
 }
 
+// objectMount is userMount for a bucket: the other settings are for directories.
+func (s *setup) objectMount(key, user string, m config.Mount) (driver.UserMount, error) {
+	permissions, err := parsePermissions(m.Permissions)
+	if err != nil {
+		err = s.fault(key+".permissions", "%v", err)
+	}
+	storage, storageErr := s.objectStorage(key, user, m.Place)
+	return driver.UserMount{Path: m.Path, Storage: storage, Permissions: permissions}, errors.Join(err, storageErr)
+}
+
 // dirKey is the name of the key that holds the directory.
 func dirKey(m config.Mount) string {
 	if m.Path == "/" {
@@ -62,9 +75,10 @@ func dirKey(m config.Mount) string {
 }
 
 // checkUserDirectory reports a directory that a user could not have. An empty
-// one is config's business, and one that will be made the driver's.
+// one is config's business, and one that will be made, or is that of a group, the
+// driver's.
 func checkUserDirectory(template, user string, create bool) error {
-	if template == "" {
+	if template == "" || user == "" {
 		return nil
 	}
 	directory, err := driver.ExpandDir(template, user)
@@ -79,24 +93,32 @@ func checkUserDirectory(template, user string, create bool) error {
 
 // unsafeLinks are the keys that let symbolic links lead anywhere.
 func (s *setup) unsafeLinks() []string {
-	keys := unsafeLinksOf("users", s.config.Users)
+	keys := unsafeLinksOfUsers("users", s.config.Users)
+	for i, group := range s.config.Groups {
+		keys = append(keys, unsafeLinksOf(fmt.Sprintf("groups[%d]", i), group.Account)...)
+	}
 	for i, host := range s.config.Hosts {
-		keys = append(keys, unsafeLinksOf(hostSection(i)+".users", host.Users)...)
+		keys = append(keys, unsafeLinksOfUsers(hostSection(i)+".users", host.Users)...)
 	}
 	return keys
 }
 
-func unsafeLinksOf(list string, users []config.User) []string {
+func unsafeLinksOfUsers(list string, users []config.User) []string {
 	var keys []string
 	for i, u := range users {
-		key := fmt.Sprintf("%s[%d]", list, i)
-		if u.Symlinks == driver.LinksAnywhere.String() {
-			keys = append(keys, key+".symlinks")
-		}
-		for j, m := range u.Mounts {
-			if m.Symlinks == driver.LinksAnywhere.String() {
-				keys = append(keys, fmt.Sprintf("%s.mounts[%d].symlinks", key, j))
-			}
+		keys = append(keys, unsafeLinksOf(fmt.Sprintf("%s[%d]", list, i), u.Account)...)
+	}
+	return keys
+}
+
+func unsafeLinksOf(key string, a config.Account) []string {
+	var keys []string
+	if a.Symlinks == driver.LinksAnywhere.String() {
+		keys = append(keys, key+".symlinks")
+	}
+	for j, m := range a.Mounts {
+		if m.Symlinks == driver.LinksAnywhere.String() {
+			keys = append(keys, fmt.Sprintf("%s.mounts[%d].symlinks", key, j))
 		}
 	}
 	return keys

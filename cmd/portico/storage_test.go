@@ -22,11 +22,11 @@ func TestUserMounts(t *testing.T) {
 	t.Parallel()
 	dir, mask := t.TempDir(), fs.FileMode(0o27)
 	s := &setup{config: config.Default()}
-	got, err := s.userMounts("m", config.User{Name: "alice", Mounts: []config.Mount{
+	got, err := s.userMounts("m", "alice", []config.Mount{
 		{Path: "/pub", Dir: config.Path(dir), Place: config.Place{Permissions: []string{"read"}, Symlinks: "never", KeepPartials: time.Hour}},
 		{Path: "/own", Dir: config.Path(dir + "/%u"), Create: true, Place: config.Place{Storage: "overlay", Base: config.Path(dir), Uploads: "direct", Durable: true, Umask: "027"}},
 		{Path: "/scratch", Place: config.Place{Storage: "memory"}},
-	}})
+	})
 	want := []driver.UserMount{
 		{
 			Path: "/pub", Permissions: driver.CanRead, Uploads: driver.UploadOptions{KeepPartials: time.Hour},
@@ -46,10 +46,10 @@ func TestUserMounts(t *testing.T) {
 func TestUserMountsReportEachFault(t *testing.T) {
 	t.Parallel()
 	s := &setup{config: config.Default()}
-	_, err := s.userMounts("users[0].mounts", config.User{Name: "al/ice", Mounts: []config.Mount{
+	_, err := s.userMounts("users[0].mounts", "al/ice", []config.Mount{
 		{Path: "/a", Dir: "/srv/%u"},
 		{Path: "/b", Dir: "nowhere", Place: config.Place{Storage: "overlay", Base: "nowhere%x"}},
-	}})
+	})
 	for _, want := range []string{
 		`users[0].mounts[0].dir: directory "/srv/%u": the name "al/ice" is no file name`,
 		"users[0].mounts[1].dir: there is no directory nowhere",
@@ -61,25 +61,15 @@ func TestUserMountsReportEachFault(t *testing.T) {
 	}
 }
 
-func TestReadOnlyMounts(t *testing.T) {
-	t.Parallel()
-	limited := readOnly([]driver.User{{Permissions: driver.AllPermissions, Mounts: []driver.UserMount{
-		{Path: "/in", Permissions: driver.CanWrite},
-		{Path: "/pub", Permissions: driver.AllPermissions},
-	}}})
-	want := []driver.UserMount{{Path: "/pub", Permissions: driver.ReadOnly}}
-	if got := limited[0].Mounts; !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-}
-
 func TestLinksThatLeadAnywhereAreWarnedAbout(t *testing.T) {
 	t.Parallel()
 	unsafe := config.Place{Symlinks: "anywhere"}
 	s := &setup{config: config.Default()}
-	s.config.Users = []config.User{{}, {Place: unsafe}, {Mounts: []config.Mount{{}, {Place: unsafe}}}}
-	s.config.Hosts = []config.Host{{Users: []config.User{{Place: unsafe}}}}
-	want := []string{"users[1].symlinks", "users[2].mounts[1].symlinks", "hosts[0].users[0].symlinks"}
+	account := config.Account{Place: unsafe}
+	s.config.Users = []config.User{{}, {Account: account}, {Account: config.Account{Mounts: []config.Mount{{}, {Place: unsafe}}}}}
+	s.config.Groups = []config.Group{{Account: account}}
+	s.config.Hosts = []config.Host{{Users: []config.User{{Account: account}}}}
+	want := []string{"users[1].symlinks", "users[2].mounts[1].symlinks", "groups[0].symlinks", "hosts[0].users[0].symlinks"}
 	core, logged := observer.New(zap.WarnLevel)
 	s.logUnsafeLinks(zap.New(core))
 	var settings []string
@@ -92,7 +82,7 @@ func TestLinksThatLeadAnywhereAreWarnedAbout(t *testing.T) {
 	r := &report{}
 	r.addUnsafeLinks(s.unsafeLinks())
 	if len(r.Checks) != len(want) || !r.OK() || r.Checks[0].verdict() != "warn" {
-		t.Errorf("the report is %+v, want three warnings", r.Checks)
+		t.Errorf("the report is %+v, want four warnings", r.Checks)
 	}
 }
 
@@ -110,8 +100,8 @@ func quotaSetup(t *testing.T) (s *setup, partial string) {
 	s = &setup{config: config.Default()}
 	s.config.QuotaFile = config.Path(filepath.Join(t.TempDir(), "quota.db"))
 	s.config.Users = []config.User{{
-		Name: "alice", Password: config.Secret(hashOf(t, "secret")), Home: config.Path(home), Place: config.DefaultPlace(),
-		Quota: config.Quota{Bytes: 100, Files: 10},
+		Name: "alice", Password: config.Secret(hashOf(t, "secret")),
+		Account: config.Account{Home: config.Path(home), Place: config.DefaultPlace(), Quota: config.Quota{Bytes: 100, Files: 10}},
 	}}
 	var err error
 	if s.users, err = s.driverUsers("users", s.config.Users); err != nil {
@@ -127,7 +117,7 @@ func TestUpkeepSweepsAndQuotasLearnOfIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users, err := a.add("", s.users, s.config.Users)
+	users, err := a.add("", s.usersOptions(), s.users)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,14 +165,15 @@ func TestQuotaRecount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := writeFile(t, "portico.yaml", string(text))
+	hash := s.config.Users[0].Password
+	file := writeFile(t, "portico.yaml", strings.Replace(string(text), hash.String(), hash.Reveal(), 1))
 	execute(t, "", nil, "quota", "recount", "--allow-root", "--config", file).want(t, 0, "alice: 15 bytes, 2 files")
 	if err := os.WriteFile(filepath.Join(string(s.config.Users[0].Home), "more"), []byte("more"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	execute(t, "", nil, "quota", "recount", "alice", "--allow-root", "--config", file).want(t, 0, "alice: 19 bytes, 3 files")
 	execute(t, "", nil, "quota", "recount", "bob", "--allow-root", "--config", file).want(t, 1, `there is no user "bob" with a quota`)
-	execute(t, "", nil, "quota", "recount", "--allow-root").want(t, 1, "no user has a quota")
+	execute(t, "", nil, "quota", "recount", "--allow-root").want(t, 1, "quota_file: is not set")
 	execute(t, "", nil, "quota").want(t, 0, "recount")
 }
 

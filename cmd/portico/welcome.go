@@ -32,12 +32,16 @@ func (s *setup) welcome(f *serveFlags) welcome {
 		url:       s.scheme(listener) + "://" + net.JoinHostPort(s.reachableHost(host), port) + "/",
 		user:      s.users[0].Name,
 		password:  s.generated,
-		upload:    s.users[0].Permissions.Has(driver.CanWrite),
+		upload:    s.mayUpload(s.users[0]),
 		control:   controlPorts(s.config.Listeners),
 		passive:   s.config.Passive.Ports.String(),
 	}
 	w.curl = strings.Join(s.curlOptions(listener, w), " ")
 	return w
+}
+
+func (s *setup) mayUpload(user driver.User) bool {
+	return s.allow.Has(driver.CanWrite) && (user.Permissions == 0 || user.Permissions.Has(driver.CanWrite))
 }
 
 func (s *setup) scheme(l config.Listener) string {

@@ -7,11 +7,11 @@
 //		log.Fatal(err)
 //	}
 //	defer bucket.Close()
-//	storage := object.New(bucket, object.Options{Prefix: "ftp/"})
+//	files := object.New(bucket, object.Options{Prefix: "ftp/"})
 //	users, err := driver.NewUsers([]driver.User{{
 //		Name:         "alice",
 //		PasswordHash: hash,
-//		Storage:      driver.Storage{FS: storage},
+//		Storage:      driver.Storage{Kind: driver.StorageObject, Bucket: files, Prefix: "%u"},
 //		Permissions:  driver.AllPermissions,
 //	}}, driver.UsersOptions{})
 //

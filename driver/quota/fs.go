@@ -21,6 +21,7 @@ var (
 	_ driver.AvailableSpacer = (*FS)(nil)
 	_ driver.WriteChecker    = (*FS)(nil)
 	_ driver.Quoter          = (*FS)(nil)
+	_ driver.DiskPather      = (*FS)(nil)
 )
 
 // FS is a storage under the limits of an account. What would pass them fails
@@ -40,6 +41,9 @@ func (f *FS) Quota(string) (driver.Quota, error) {
 	usage, _ := f.account.usage()
 	return driver.Quota{Bytes: usage.Bytes, Files: usage.Files, MaxBytes: f.limits.Bytes, MaxFiles: f.limits.Files}, nil
 }
+
+// DiskPath implements driver.DiskPather by asking the storage.
+func (f *FS) DiskPath(name string) (string, error) { return driver.DiskPath(f.fs, name) }
 
 // AvailableSpace implements driver.AvailableSpacer: it is what the storage has,
 // or what is left of the limit if that is less.

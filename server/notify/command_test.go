@@ -78,13 +78,14 @@ func TestCommandEnvironment(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	command, _ := openCommand(t, nil, `env >"$1"`, out)
 	e := upload("/dir/file")
-	e.Kind, e.Target = server.EventRename, "/dir/other"
+	e.Kind, e.Target, e.TargetFile = server.EventRename, "/dir/other", "/srv/alice/dir/other"
 	command.Notify(e)
 	mustClose(t, command)
 	got := strings.Split(strings.TrimSpace(readFile(t, out)), "\n")
 	for _, want := range []string{
 		"PORTICO_EVENT=rename", "PORTICO_TIME=2026-07-01T10:30:00.5Z", "PORTICO_USER=alice",
 		"PORTICO_CLIENT=192.0.2.1:40000", "PORTICO_PATH=/dir/file", "PORTICO_TARGET=/dir/other", "PORTICO_BYTES=7",
+		"PORTICO_HOST=ftp.example.org", "PORTICO_FILE=/srv/alice/dir/file", "PORTICO_TARGET_FILE=/srv/alice/dir/other",
 		"PORTICO_DURATION=1.250", "PORTICO_SESSION_ID=42", "PORTICO_TLS=true",
 		"PATH=" + os.Getenv("PATH"), "HOME=/home/of/the/server",
 	} {

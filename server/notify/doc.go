@@ -25,16 +25,19 @@
 // script, provided that a script quotes the variables ("$PORTICO_PATH"). All of
 // them are set, empty where an event has no such fact:
 //
-//	PORTICO_EVENT       login, upload, upload_interrupted, download, delete, rename or mkdir
-//	PORTICO_TIME        when, as 2006-01-02T15:04:05.999999999Z (RFC 3339, UTC)
-//	PORTICO_USER        name of the account
-//	PORTICO_CLIENT      address and port of the client: 192.0.2.1:40000, [2001:db8::1]:40000
-//	PORTICO_PATH        FTP path, from the user's root
-//	PORTICO_TARGET      the new path of a rename
-//	PORTICO_BYTES       bytes that a transfer has moved
-//	PORTICO_DURATION    how long a transfer took, in seconds: 1.250
-//	PORTICO_SESSION_ID  number of the session, unique within the server's life
-//	PORTICO_TLS         true or false: the control connection is encrypted
+//	PORTICO_EVENT        login, upload, upload_interrupted, download, delete, rename or mkdir
+//	PORTICO_TIME         when, as 2006-01-02T15:04:05.999999999Z (RFC 3339, UTC)
+//	PORTICO_USER         name of the account
+//	PORTICO_HOST         name of the virtual host
+//	PORTICO_CLIENT       address and port of the client: 192.0.2.1:40000, [2001:db8::1]:40000
+//	PORTICO_PATH         FTP path, from the user's root
+//	PORTICO_TARGET       the new path of a rename
+//	PORTICO_FILE         where the path is on the server's disk
+//	PORTICO_TARGET_FILE  where the target is on the server's disk
+//	PORTICO_BYTES        bytes that a transfer has moved
+//	PORTICO_DURATION     how long a transfer took, in seconds: 1.250
+//	PORTICO_SESSION_ID   number of the session, unique within the server's life
+//	PORTICO_TLS          true or false: the control connection is encrypted
 //
 // PATH, HOME and LANG come from the server's own environment; nothing else
 // does. Events wait in memory: those that have not been started are lost when
@@ -52,7 +55,8 @@
 // A Webhook posts each event as JSON, and keeps it in a file of the spool
 // directory until the receiver has answered 2xx. The body has the fields of
 // server.Event and "id". A path that is not UTF-8 has, beside a "path" with
-// replacement characters, its bytes in "path_base64" (and "target_base64").
+// replacement characters, its bytes in "path_base64" (and "target_base64",
+// "file_base64", "target_file_base64").
 // The headers are:
 //
 //	X-Portico-Event      as PORTICO_EVENT
@@ -70,12 +74,13 @@
 //   - Events are posted one at a time, oldest first, also after a restart.
 //     Events of one session keep their order.
 //   - Network errors, redirects that are not followed, 408, 429 and 5xx are
-//     tried again, without end, after 1 s at first and 5 min at last; a
-//     Retry-After of up to an hour is honoured. Until then the later events wait.
+//     tried again, without end unless GiveUpAfter sets one, after 1 s at first
+//     and 5 min at last; a Retry-After of up to an hour is honoured. Until then
+//     the later events wait.
 //
 // What is lost, counted by Dropped and logged: events that the receiver refuses
-// with another 4xx; the oldest ones, where more than MaxSpooled wait; events
-// that cannot be written because the disk is full or broken. Files are not
+// with another 4xx, or does not take until they are too old (GiveUpAfter); the
+// oldest ones, where more than MaxSpooled wait; events that cannot be written because the disk is full or broken. Files are not
 // forced to the disk one by one, so a crash of the machine (not the process)
 // may lose the last seconds; a file that it leaves incomplete is renamed to
 // end in ".bad", logged and never posted.
@@ -85,6 +90,6 @@
 //
 // # What it does not do
 //
-// Nothing is made of the receiver's answer, and no event can be refused: a
-// session has gone on before the news of it is out.
+// Nothing is made of the receiver's answer, and no event can be refused: what
+// it tells of has been done.
 package notify

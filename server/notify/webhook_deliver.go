@@ -35,8 +35,10 @@ func (w *Webhook) deliverAll(ctx context.Context) {
 			failures = 0
 			continue
 		}
-		w.spool.giveBack(name)
-		w.trimSpool()
+		if !failure.final {
+			w.spool.giveBack(name)
+			w.trimSpool()
+		}
 		failures++
 		wait := max(backoff(failures), failure.retryAfter)
 		if ctx.Err() == nil {
@@ -73,10 +75,11 @@ func (w *Webhook) pause(wait time.Duration) bool {
 }
 
 // failure says why an event must be tried again, and after what time at the
-// earliest.
+// earliest. Of a final one, only the events behind it are.
 type failure struct {
 	err        error
 	retryAfter time.Duration
+	final      bool
 }
 
 // deliver does all that is to be done for one file of the spool, and returns
@@ -92,28 +95,37 @@ func (w *Webhook) deliver(ctx context.Context, name string) *failure {
 		return &failure{err: err}
 	}
 	_, id, _ := parseSpoolName(name)
-	kind, err := kindOf(id, body)
+	head, err := readHead(id, body)
 	if err != nil {
 		log.Error("set a damaged file of the spool aside", zap.Error(err),
 			zap.NamedError("rename_error", w.spool.setAside(name)))
 		w.losses.add(1, "damaged in the spool")
 		return nil
 	}
-	refusal, failure := w.post(ctx, id, kind, body)
-	if failure != nil {
+	log = log.With(zap.String("delivery", id), zap.Stringer("event", head.kind))
+	refusal, failure := w.post(ctx, id, head.kind, body)
+	switch {
+	case failure != nil && (ctx.Err() != nil || !w.isTooOld(head.time)):
 		return failure
-	}
-	log = log.With(zap.String("delivery", id), zap.Stringer("event", kind))
-	if refusal != "" {
+	case failure != nil:
+		failure.final = true
+		log.Error("gave up on an event that the receiver does not take", zap.Time("time", head.time))
+		w.losses.add(1, "not taken in time")
+	case refusal != "":
 		log.Error("webhook refused an event for good", zap.String("status", refusal))
 		w.losses.add(1, "refused by the receiver")
-	} else {
+	default:
 		log.Debug("event delivered")
 	}
 	if err := w.spool.remove(name); err != nil {
 		log.Error("cannot remove an event from the spool; the next start will post it again", zap.Error(err))
 	}
-	return nil
+	return failure
+}
+
+// isTooOld says whether an event of that time is not tried again.
+func (w *Webhook) isTooOld(event time.Time) bool {
+	return w.opts.GiveUpAfter > 0 && time.Since(event) >= w.opts.GiveUpAfter
 }
 
 // post makes one attempt. It returns the status with which the receiver refuses

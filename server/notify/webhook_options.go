@@ -35,6 +35,11 @@ type WebhookOptions struct {
 	// Timeout is how long one attempt may take. Zero or less: 10 s.
 	Timeout time.Duration
 
+	// GiveUpAfter is how old an event may become before it is not tried again,
+	// so that one that a receiver chokes on does not hold up the later ones for
+	// ever. It is then dropped, counted and logged. Zero or less: never.
+	GiveUpAfter time.Duration
+
 	// Client sends the requests. The Webhook does not close its connections.
 	// Nil: one of its own, which follows redirects only where they keep the
 	// method, the host and the scheme, and takes proxies from the environment.

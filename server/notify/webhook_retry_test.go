@@ -160,6 +160,45 @@ func TestWebhookDropsWhatIsRefused(t *testing.T) {
 	}
 }
 
+// The receiver chokes on one event and takes the others.
+func TestWebhookGivesUpOnOldEvents(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]time.Duration{"after a day": 24 * time.Hour, "never": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rec := &receiver{}
+				rec.answer = func(w http.ResponseWriter, _ *http.Request, n int) {
+					if all := paths(t, rec.received()); all[n-1] == "/bad" {
+						w.WriteHeader(500)
+					}
+				}
+				hook, logs := openWebhook(t, rec, func(o *notify.WebhookOptions) { o.GiveUpAfter = limit })
+				for _, path := range []string{"/bad", "/good"} {
+					e := upload(path)
+					e.Time = time.Now()
+					hook.Notify(e)
+				}
+				time.Sleep(23 * time.Hour)
+				if hook.Waiting() == 0 || hook.Dropped() != 0 {
+					t.Errorf("after 23 hours %d wait and %d are dropped", hook.Waiting(), hook.Dropped())
+				}
+				time.Sleep(2 * time.Hour)
+				all := paths(t, rec.received())
+				arrived := all[len(all)-1] == "/good"
+				gaveUp := logs.FilterMessage("gave up on an event that the receiver does not take").Len()
+				if limit == 0 && (arrived || hook.Dropped() != 0 || gaveUp != 0) {
+					t.Errorf("without a limit, %d are dropped", hook.Dropped())
+				}
+				if limit > 0 && (!arrived || hook.Waiting() != 0 || hook.Dropped() != 1 || gaveUp != 1) {
+					t.Errorf("last arrived %s; %d wait, %d are dropped, %d logged", all[len(all)-1], hook.Waiting(), hook.Dropped(), gaveUp)
+				}
+				mustClose(t, hook)
+			})
+		})
+	}
+}
+
 func TestWebhookCloseEndsAHangingAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -51,7 +51,7 @@ func TestWebhookPostsOverHTTP(t *testing.T) {
 	}
 	id := r.header.Get("X-Portico-Delivery")
 	want := map[string]any{
-		"id": id, "event": "upload", "time": "2026-07-01T12:30:00.5+02:00", "session_id": 42.0, "user": "alice",
+		"id": id, "event": "upload", "time": "2026-07-01T12:30:00.5+02:00", "session_id": 42.0, "user": "alice", "host": "ftp.example.org", "file": "/srv/alice/dir/first",
 		"client": "192.0.2.1:40000", "tls": true, "path": "/dir/first", "bytes": 7.0, "duration_ns": 1.25e9,
 	}
 	if fmt.Sprint(body) != fmt.Sprint(want) {
@@ -77,17 +77,21 @@ func TestWebhookSendsBytesOfNamesThatAreNotUTF8(t *testing.T) {
 	hook, _ := openWebhook(t, rec, nil)
 	e := upload("/caf\xe9")
 	e.Kind, e.Target = server.EventRename, "/café"
+	e.File, e.TargetFile = "/srv/caf\xe9", "/srv/\xff"
 	hook.Notify(e)
 	mustClose(t, hook)
 	var body struct {
-		Path        string
-		PathBytes   []byte `json:"path_base64"`
-		TargetBytes []byte `json:"target_base64"`
+		Path            string
+		PathBytes       []byte `json:"path_base64"`
+		TargetBytes     []byte `json:"target_base64"`
+		FileBytes       []byte `json:"file_base64"`
+		TargetFileBytes []byte `json:"target_file_base64"`
 	}
 	if err := json.Unmarshal(rec.received()[0].body, &body); err != nil {
 		t.Fatal(err)
 	}
-	if string(body.PathBytes) != e.Path || body.Path != "/caf\ufffd" || body.TargetBytes != nil {
+	if string(body.PathBytes) != e.Path || body.Path != "/caf\ufffd" || body.TargetBytes != nil ||
+		string(body.FileBytes) != e.File || string(body.TargetFileBytes) != e.TargetFile {
 		t.Errorf("got %+v", body)
 	}
 }

@@ -5,25 +5,17 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
-	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	ftpserver "github.com/fclairamb/ftpserverlib"
 	"github.com/spf13/afero"
 
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/driver/object"
 	"github.com/portico-ftp/portico/driver/object/cloud"
+	"github.com/portico-ftp/portico/e2e/s3server"
 )
 
 func must(t testing.TB, err error) {
@@ -44,7 +36,7 @@ func TestOpenRefusesWrongAddresses(t *testing.T) {
 		"s3://%zz":                  "not the address of a bucket",
 		"s3://my-bucket?nonsense=1": "nonsense",
 	} {
-		bucket, err := cloud.Open(t.Context(), address, object.Options{})
+		bucket, err := cloud.Open(t.Context(), address, cloud.Options{})
 		if err == nil {
 			must(t, bucket.Close())
 		}
@@ -54,40 +46,25 @@ func TestOpenRefusesWrongAddresses(t *testing.T) {
 	}
 }
 
-// onS3 returns what a session sees of the bucket of a real S3 server that the
-// environment names, through a proxy that fails when the test wants it. The
-// bucket must exist, and the keys be in the environment.
-func onS3(t *testing.T) (fs *driver.FS, endpoint string, failures *atomic.Int32) {
+// onS3 returns what a session sees of a bucket at a real S3 server, through a
+// proxy that fails when the test wants it.
+func onS3(t *testing.T) (*driver.FS, *s3server.Server, *s3server.Proxy) {
 	t.Helper()
-	endpoint = os.Getenv("PORTICO_TEST_S3")
-	if endpoint == "" {
-		t.Skip("PORTICO_TEST_S3 names no S3 server, such as http://127.0.0.1:7070/my-bucket")
-	}
-	target, err := url.Parse(endpoint)
-	must(t, err)
-	failures = &atomic.Int32{}
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(&url.URL{Scheme: target.Scheme, Host: target.Host})
-		r.Out.Host = r.In.Host // it is signed
-	}}
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if failures.Add(-1) >= 0 {
-			http.Error(w, "slow down", http.StatusServiceUnavailable)
-			return
-		}
-		forward.ServeHTTP(w, r)
-	}))
-	t.Cleanup(proxy.Close)
-	address := "s3:/" + target.Path + "?region=us-east-1&use_path_style=true&endpoint=" + proxy.URL
-	storage, err := cloud.Open(t.Context(), address, object.Options{Prefix: t.Name()})
+	server := s3server.Need(t)
+	proxy := s3server.NeedProxy(t, server)
+	storage := openOn(t, server.URL(proxy.URL), cloud.Options{
+		Options:   object.Options{Prefix: t.Name()},
+		AccessKey: server.AccessKey, SecretKey: server.SecretKey,
+	})
+	return driver.NewFS(driver.Restrict(driver.NewUploads(storage, "alice", driver.UploadOptions{}), driver.AllPermissions)), server, proxy
+}
+
+func openOn(t *testing.T, address string, opts cloud.Options) *cloud.Storage {
+	t.Helper()
+	storage, err := cloud.Open(t.Context(), address, opts)
 	must(t, err)
 	t.Cleanup(func() { must(t, storage.Close()) })
-	entries, err := afero.ReadDir(storage, "/")
-	must(t, err)
-	for _, left := range entries { // by a run that failed
-		must(t, storage.RemoveAll("/"+left.Name()))
-	}
-	return driver.NewFS(driver.Restrict(driver.NewUploads(storage, "alice", driver.UploadOptions{}), driver.AllPermissions)), endpoint, failures
+	return storage
 }
 
 const stor = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
@@ -108,7 +85,8 @@ func send(fs *driver.FS, name string, content io.Reader, cut error) error {
 }
 
 func TestS3(t *testing.T) {
-	fs, endpoint, failures := onS3(t)
+	t.Parallel()
+	fs, server, proxy := onS3(t)
 	big := make([]byte, 20<<20)
 	_, _ = rand.Read(big) // never fails
 	must(t, fs.MkdirAll("/dir/sub", 0o755))
@@ -119,16 +97,16 @@ func TestS3(t *testing.T) {
 			t.Error("a cut upload was called complete")
 		}
 	}
-	if parts := unfinished(t, endpoint, t.Name()); parts != 0 {
-		t.Errorf("%d cut uploads are still in the store, unseen", parts)
+	if parts, err := server.Unfinished(t.Context(), t.Name()); err != nil || parts != 0 {
+		t.Errorf("%d cut uploads are still in the store, unseen, %v", parts, err)
 	}
-	failures.Store(2)
+	proxy.Failures.Store(2)
 	must(t, fs.Rename("/dir/grüße aus 東京.bin", "/dir/sub/moved"))
 	entries, err := fs.ReadDir("/dir")
 	if err != nil || len(entries) != 2 || entries[0].Name() != "empty" || !entries[1].IsDir() {
 		t.Errorf("the listing shows %v, %v", entries, err)
 	}
-	failures.Store(2)
+	proxy.Failures.Store(2)
 	if got, err := afero.ReadFile(fs, "/dir/sub/moved"); err != nil || !bytes.Equal(got, big) {
 		t.Errorf("read back %d bytes, %v", len(got), err)
 	}
@@ -149,26 +127,9 @@ func TestS3(t *testing.T) {
 	}
 }
 
-// unfinished counts the uploads in parts that a bucket holds behind a prefix.
-func unfinished(t *testing.T, endpoint, prefix string) int {
-	t.Helper()
-	target, err := url.Parse(endpoint)
-	must(t, err)
-	settings, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-east-1"))
-	must(t, err)
-	client := s3.NewFromConfig(settings, func(o *s3.Options) {
-		o.UsePathStyle = true
-		o.BaseEndpoint = aws.String(target.Scheme + "://" + target.Host)
-	})
-	list, err := client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{
-		Bucket: aws.String(strings.TrimPrefix(target.Path, "/")), Prefix: aws.String(prefix),
-	})
-	must(t, err)
-	return len(list.Uploads)
-}
-
 // TestS3WithoutOverwriting needs a server that knows conditional writes.
 func TestS3WithoutOverwriting(t *testing.T) {
+	t.Parallel()
 	fs, _, _ := onS3(t)
 	box := driver.NewFS(driver.Restrict(fs.Fs, driver.CanWrite))
 	first, err := box.GetHandle("/file", stor, 0)
@@ -183,37 +144,3 @@ func TestS3WithoutOverwriting(t *testing.T) {
 	}
 	must(t, fs.Remove("/file"))
 }
-
-// TestS3Memory uploads 1 GiB. The heap stands for the memory: the server is
-// another process, the client is this one.
-func TestS3Memory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("1 GiB takes a while")
-	}
-	fs, _, _ := onS3(t)
-	before := memory()
-	var most atomic.Uint64
-	watched := readerFunc(func(p []byte) (int, error) {
-		if now := memory(); now > most.Load() {
-			most.Store(now)
-		}
-		return len(p), nil
-	})
-	must(t, send(fs, "/big", io.LimitReader(watched, 1<<30), nil))
-	grown := int64(most.Load()) - int64(before)
-	t.Logf("1 GiB: memory taken from the system grew by %d MiB", grown>>20)
-	if grown > 64<<20 {
-		t.Errorf("memory grew by %d MiB, want 64 at most", grown>>20)
-	}
-	must(t, fs.Remove("/big"))
-}
-
-func memory() uint64 {
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.Sys - stats.HeapReleased
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

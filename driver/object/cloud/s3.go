@@ -1,20 +1,96 @@
 package cloud
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/s3blob"
 
 	"github.com/portico-ftp/portico/driver/object"
 )
 
-// forgetTime is how long S3 may take to forget an upload.
-const forgetTime = 30 * time.Second
+const (
+	// forgetTime is how long S3 may take to forget an upload.
+	forgetTime = 30 * time.Second
+	// rereadTime is after how long a file with keys is read again: whoever
+	// changes keys leaves the old ones in force for longer.
+	rereadTime = time.Minute
+)
 
-// forgetful returns an object.Options.BeforeWrite that puts another upload manager in the place of s3blob's, which cannot
-// abort an upload whose context is done, and keeps the first 16 MiB of each in
-// memory whatever the size of its parts.
+func (o *Options) openS3(ctx context.Context, address *url.URL) (*blob.Bucket, error) {
+	keys, err := o.keysS3(ctx, address.Query().Get("profile"))
+	if err != nil {
+		return nil, err
+	}
+	if keys != nil { // the profile was one of the file's
+		query := address.Query()
+		query.Del("profile")
+		address.RawQuery = query.Encode()
+	}
+	bucket, err := new(s3blob.URLOpener).OpenBucketURL(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	var client *s3.Client
+	if !bucket.As(&client) {
+		return nil, errors.Join(errors.New("this is no client of S3"), bucket.Close())
+	}
+	if client.Options().Region == "" {
+		return nil, errors.Join(errors.New("the region is missing: add ?region=eu-central-1 to the address, or set AWS_REGION; other servers than Amazon's take us-east-1"), bucket.Close())
+	}
+	if keys != nil {
+		// The bucket holds this very client: an address has no place for keys.
+		*client = *s3.New(client.Options(), func(o *s3.Options) { o.Credentials = aws.NewCredentialsCache(keys) })
+	}
+	o.BeforeWrite = forgetful(client, o.Options)
+	return bucket, nil
+}
+
+// keysS3 returns nil where the client is to look for keys itself.
+func (o *Options) keysS3(ctx context.Context, profile string) (aws.CredentialsProvider, error) {
+	switch {
+	case o.AccessKey != "":
+		return credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, ""), nil
+	case o.CredentialsFile == "":
+		return nil, nil
+	case profile == "":
+		profile = config.DefaultSharedConfigProfile
+	}
+	keys := aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		return readKeysS3(ctx, o.CredentialsFile, profile)
+	})
+	_, err := keys.Retrieve(ctx)
+	return keys, err
+}
+
+func readKeysS3(ctx context.Context, file, profile string) (aws.Credentials, error) {
+	found, err := config.LoadSharedConfigProfile(ctx, profile, func(o *config.LoadSharedConfigOptions) {
+		o.CredentialsFiles, o.ConfigFiles = []string{file}, []string{}
+	})
+	if err != nil {
+		return aws.Credentials{}, fmt.Errorf("keys in %s: %w", file, err)
+	}
+	keys := found.Credentials
+	if !keys.HasKeys() {
+		return aws.Credentials{}, fmt.Errorf("%s has no keys in [%s]: write aws_access_key_id and aws_secret_access_key there", file, profile)
+	}
+	keys.CanExpire, keys.Expires = true, time.Now().Add(rereadTime)
+	return keys, nil
+}
+
+// forgetful returns an object.Options.BeforeWrite that puts another upload
+// manager in the place of s3blob's, which cannot abort an upload whose context
+// is done, and keeps the first 16 MiB of each in memory whatever the size of
+// its parts.
 func forgetful(client *s3.Client, opts object.Options) func(asFunc func(any) bool) error {
 	if opts.PartSize <= 0 {
 		opts.PartSize = object.DefaultPartSize
