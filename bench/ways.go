@@ -18,7 +18,8 @@ type way struct {
 
 // measureWays is where the table in the documentation of package server comes
 // from: the processor time of each way to move a file, in memory and on the disk
-// that holds temporary files, whose pages are in the cache all the same.
+// that holds temporary files, whose pages are in the cache all the same. It is
+// that of the best round, and in brackets the mean.
 func measureWays(ctx context.Context, l *lab, o options) (rows []row, err error) {
 	disk, err := newLab(l.binary, os.TempDir())
 	if err != nil {
@@ -72,7 +73,7 @@ func (l *lab) addCosts(ctx context.Context, rounds int, ways []way) (_ []way, er
 		return nil, err
 	}
 	for i, s := range sources {
-		ways[i].costs = append(ways[i].costs, fmt.Sprintf("%.2f", slices.Min(s.used).Seconds()))
+		ways[i].costs = append(ways[i].costs, fmt.Sprintf("%.2f (%.2f)", slices.Min(s.used).Seconds(), mean(s.used).Seconds()))
 	}
 	return ways, nil
 }

@@ -6,12 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// advisedSize is from where on advice pays: the kernel reads that much ahead on
-// its own.
+// advisedSize is what the kernel usually reads ahead on its own: advice on smaller
+// files would be a system call for nothing.
 const advisedSize = 128 << 10
 
 // adviseSequential tells the kernel that a file will be read from one end to the
-// other: it then reads twice as far ahead. It is advice, so that its failure
+// other: it then reads further ahead. It is advice, so that its failure
 // means nothing.
 func adviseSequential(file *os.File, size int64) {
 	if file == nil || size < advisedSize {

@@ -308,24 +308,3 @@ func TestAvailableSpaceOfADirectory(t *testing.T) {
 	}
 	c.cmd(550, "AVBL nothing")
 }
-
-func TestListingOf100000Entries(t *testing.T) {
-	t.Parallel()
-	const entries = 100_000
-	s := startSite(t, func(o *server.Options) { o.Logger = nil })
-	for i := range entries {
-		afero.WriteFile(s.fs, fmt.Sprintf("/%06d", i), nil, 0o644)
-	}
-	c := login(t, s.addr)
-	for _, cmd := range []string{"LIST", "MLSD", "NLST"} {
-		lines := strings.Split(strings.TrimSuffix(string(c.retrieve(cmd)), "\r\n"), "\r\n")
-		if len(lines) != entries {
-			t.Fatalf("%s: %d entries, want %d", cmd, len(lines), entries)
-		}
-		for i, line := range lines {
-			if !strings.HasSuffix(line, fmt.Sprintf("%06d", i)) {
-				t.Fatalf("%s: line %d is %q", cmd, i, line)
-			}
-		}
-	}
-}
