@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -132,24 +133,26 @@ func (l *lab) startPortico() (*server, error) { return l.startWithPorts(100) }
 
 // startWithPorts starts portico with so many passive ports.
 func (l *lab) startWithPorts(passivePorts int) (*server, error) {
-	return l.startWithLimits(passivePorts, map[string]any{})
+	return l.startWith(passivePorts, nil)
 }
 
-// startWithLimits does the same with limits, and waits for the greeting.
-func (l *lab) startWithLimits(passivePorts int, limits map[string]any) (*server, error) {
+// startWith does the same with other settings besides, or instead, and waits
+// for the greeting.
+func (l *lab) startWith(passivePorts int, settings map[string]any) (*server, error) {
 	control, err := freePorts(1 + passivePorts)
 	if err != nil {
 		return nil, err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", control)
-	config, err := json.Marshal(map[string]any{
+	all := map[string]any{
 		"listeners": []any{map[string]any{"address": address}},
 		"passive":   map[string]any{"ports": fmt.Sprintf("%d-%d", control+1, control+passivePorts)},
 		"users":     []any{map[string]any{"name": userName, "password": l.hash, "home": l.home, "permissions": []any{"list", "read", "write", "overwrite"}}},
 		"tls":       map[string]any{"self_signed": true},
 		"log":       map[string]any{"level": "warn"},
-		"limits":    limits,
-	})
+	}
+	maps.Copy(all, settings)
+	config, err := json.Marshal(all)
 	if err != nil {
 		return nil, err
 	}

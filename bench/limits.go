@@ -24,7 +24,7 @@ func measureLimits(ctx context.Context, l *lab, o options) (rows []row, err erro
 		},
 		{"download_rate": "512MiB"},
 	} {
-		s, err := l.startWithLimits(10, limits)
+		s, err := l.startWith(10, map[string]any{"limits": limits})
 		if err != nil {
 			return nil, err
 		}

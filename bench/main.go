@@ -3,9 +3,9 @@
 // Command bench measures a built portico on this machine and prints its
 // numbers beside their targets: the processor time of a small transfer, large
 // transfers against bare loops, listings against the engine alone, the memory
-// of an idle session, and what few passive ports do for many clients. The server
-// runs as an unprivileged user on files in memory, so that what is measured is
-// the server and not a disk.
+// of an idle session and of an upload to S3, and what few passive ports do for
+// many clients. The server runs as an unprivileged user on files in memory, so
+// that what is measured is the server and not a disk.
 package main
 
 import (
@@ -56,9 +56,12 @@ func measurements() []measurement {
 		{"listing", measureListings},
 		{"limits", measureLimits},
 		{"memory", measureMemory},
+		{"object", measureObject},
 		{"sharing", measureSharing},
 		{"queue", measureQueue},
 		{"hog", measureHog},
+		{"logins", measureLogins},
+		{"attack", measureAttack},
 	}
 }
 

@@ -39,6 +39,8 @@ type Config struct {
 	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
+	// Defence settles who may connect, and who no longer may after an attack.
+	Defence Defence `mapstructure:"defence"`
 	// Sandbox confines the process: "auto" where the system can, "off" never.
 	// "required" is refused, because this version has no sandbox.
 	Sandbox string `mapstructure:"sandbox" oneof:"auto required off"`
@@ -49,9 +51,8 @@ type Config struct {
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`
-	// ShutdownTimeout is how long running transfers may go on after the
-	// server was told to stop. Zero: not at all.
-	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+	// Drain settles how the server stops.
+	Drain Drain `mapstructure:"drain"`
 
 	// sources says for each key that was set where that happened.
 	sources map[string]string
@@ -176,4 +177,7 @@ type Log struct {
 	// Commands is a file for a log of all commands, a line of JSON for each.
 	// Empty: they are in the ordinary log, at the level debug.
 	Commands Path `mapstructure:"commands"`
+	// Audit is a file for security events, a line of JSON for each. Empty: they
+	// are in the ordinary log alone, in other words.
+	Audit Path `mapstructure:"audit"`
 }

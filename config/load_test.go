@@ -88,7 +88,7 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 		},
 		"all.toml": func(c *Config) {
 			c.Banner = "hello"
-			c.ShutdownTimeout = time.Minute
+			c.Drain.Timeout = time.Minute
 			c.Listeners = []Listener{{Address: "[::1]:2121"}}
 			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21109}, {First: 21120, Last: 21120}}
 			c.Passive.Wait = 0
@@ -129,6 +129,14 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Hooks[2].SecretFile, c.Hooks[2].Spool = Path(filepath.Join(home, "secrets", "hook")), Path(filepath.Join(home, "spool", "logins"))
 			c.Hooks[2].GiveUpAfter = 72 * time.Hour
 		},
+		"defence.yaml": func(c *Config) {
+			c.Defence.Threshold, c.Defence.Weights.WrongPeer = 40, 0
+			c.Defence.Allow = []netip.Prefix{}
+			c.Defence.Deny = []netip.Prefix{prefix("203.0.113.0/24"), prefix("2001:db8::/32")}
+			c.Defence.DenyFile = Path(filepath.Join(home, "deny"))
+			c.Defence.BanFile = "/var/lib/portico/bans.json"
+			c.Log.Audit = Path(filepath.Join(home, "audit.log"))
+		},
 		"accounts.yaml": func(c *Config) {
 			c.Groups = []Group{
 				{Name: "staff", Account: Account{
@@ -145,6 +153,28 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 				{Name: "guest", Anonymous: true, Account: Account{Home: "/srv/ftp/pub", Place: DefaultPlace(), Disabled: true}},
 			}
 			c.Auth.Order = []string{"users"}
+		},
+		"sql.yaml": func(c *Config) {
+			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
+			c.Auth.Order = []string{"sql"}
+			c.Auth.SQL = SQL{
+				Driver: "mysql", DSN: "portico:secret@tcp(db.example:3306)/ftp?tls=true",
+				UserQuery:   `SELECT User, Password FROM ftpd WHERE User = '\L'`,
+				GroupsQuery: "SELECT g FROM members WHERE u = ?",
+				Groups:      []string{"ftp"}, Timeout: 2 * time.Second, Connections: 3,
+			}
+		},
+		"ldap.yaml": func(c *Config) {
+			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
+			c.Auth.LDAP = LDAP{
+				Servers: []string{"ldap://a.example", "ldaps://[2001:db8::1]:6360"}, StartTLS: true, CA: Path(filepath.Join(home, "ldap.pem")),
+				BindDN: "cn=portico,dc=example,dc=org", BindPassword: "not, to: be shown", Base: "ou=people,dc=example,dc=org",
+				Filter:     "(&(objectClass=person)(uid=%u))",
+				Attributes: LDAPAttributes{Name: "cn", Home: "homeDirectory", Groups: "memberOf", QuotaBytes: "FTPQuotaMBytes"},
+				QuotaUnit:  1 << 20, GroupBase: "ou=groups,dc=example,dc=org", GroupFilter: "(memberUid=%u)",
+				GroupNames: []LDAPGroup{{LDAP: "cn=ftp,ou=groups,dc=example,dc=org", Group: "ftp"}},
+				Groups:     []string{"ftp"}, Timeout: 2 * time.Second, Connections: 3,
+			}
 		},
 		"all.json": func(c *Config) {
 			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21100}}

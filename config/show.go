@@ -69,7 +69,7 @@ func structNode(value reflect.Value) (*yaml.Node, error) {
 // isAbsent says whether the field must be left out to keep its meaning: no
 // permissions at all are all of them, an empty list is none.
 func (k key) isAbsent(field reflect.Value) bool {
-	return k.name == "permissions" && field.IsNil()
+	return k.name == "permissions" && field.Kind() == reflect.Slice && field.IsNil()
 }
 
 // isElsewhere says whether a key must be left out because somebody else settles

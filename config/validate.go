@@ -24,7 +24,9 @@ func (c *Config) Validate() error {
 	v.checkBuckets()
 	v.checkHooks()
 	v.checkLimits()
+	v.checkDefence()
 	v.checkRest()
+	v.checkDrain()
 	return errors.Join(v.found...)
 }
 
@@ -54,7 +56,6 @@ func (v *validation) checkRest() {
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
 	v.checkBanner("banner", v.Banner)
-	v.notNegative("shutdown_timeout", v.ShutdownTimeout, "no waiting")
 }
 
 func (v *validation) checkBanner(key, banner string) {

@@ -51,9 +51,13 @@ func (v *validation) checkUser(key string, u User) {
 func (v *validation) checkMemberships(key string, groups []string) {
 	v.checkUnique(key, groups)
 	for i, name := range groups {
-		if !slices.ContainsFunc(v.Groups, func(g Group) bool { return g.Name == name }) {
-			v.add(fmt.Sprintf("%s[%d]", key, i), "there is no group %q: define it in groups, or leave it out", name)
-		}
+		v.checkMembership(fmt.Sprintf("%s[%d]", key, i), name)
+	}
+}
+
+func (v *validation) checkMembership(key, group string) {
+	if !slices.ContainsFunc(v.Groups, func(g Group) bool { return g.Name == group }) {
+		v.add(key, "there is no group %q: define it in groups, or leave it out", group)
 	}
 }
 
@@ -73,6 +77,8 @@ func (v *validation) checkAuth() {
 	case len(htpasswd.Groups) > 0:
 		v.addFrom("auth.htpasswd.groups", "auth.htpasswd.path", "is missing: name the file, or remove auth.htpasswd.groups")
 	}
+	v.checkSQL()
+	v.checkLDAP()
 }
 
 // checkSourceGroups checks the groups of users who have a home from nowhere else.

@@ -29,6 +29,7 @@ type accounts struct {
 	groups   map[string]User
 	defaults User
 	allow    Permissions
+	previous *accounts // nil: none
 
 	mu     sync.Mutex
 	listed map[accountKey]account // of sources that can name their users; guarded by mu
@@ -45,6 +46,7 @@ type accountKey struct {
 // says the same.
 type account struct {
 	record *User
+	whole  User // with what groups and defaults settle
 	user   *user
 }
 
@@ -54,16 +56,21 @@ func (a account) is(record *User) bool {
 }
 
 func newAccounts(opts UsersOptions) *accounts {
-	return &accounts{
+	a := &accounts{
 		groups: maps.Clone(opts.Groups), defaults: opts.Defaults, allow: orElse(opts.Allow, AllPermissions),
 		listed: make(map[accountKey]account), met: make(map[accountKey]account),
 	}
+	if opts.Previous != nil {
+		a.previous = opts.Previous.accounts
+	}
+	return a
 }
 
 // list makes a user of a source that can name its users. The error joins all
 // that is wrong.
 func (a *accounts) list(source int, record *User) error {
-	made, faults := a.make(record)
+	key := accountKey{source, record.Name}
+	made, faults := a.make(key, record)
 	for _, name := range record.Groups {
 		if _, ok := a.groups[name]; !ok {
 			faults = append(faults, fmt.Errorf("there is no group %q: define it, or take the user out of it", name))
@@ -71,7 +78,7 @@ func (a *accounts) list(source int, record *User) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listed[accountKey{source, record.Name}] = account{record, made}
+	a.listed[key] = made
 	return faultsOf(record.Name, faults)
 }
 
@@ -82,11 +89,11 @@ func (a *accounts) get(source int, record *User) (*user, error) {
 	if user, ok := a.look(key, record); ok {
 		return user, nil
 	}
-	made, faults := a.make(record)
+	made, faults := a.make(key, record)
 	if len(faults) > 0 {
 		return nil, faultsOf(record.Name, faults)
 	}
-	return a.remember(key, account{record, made}), nil
+	return a.remember(key, made), nil
 }
 
 func (a *accounts) look(key accountKey, record *User) (*user, bool) {
@@ -138,15 +145,35 @@ func (a *accounts) users() []*user {
 	return users
 }
 
-// make returns a user with what groups and defaults settle, and all that is
-// wrong with him.
-func (a *accounts) make(record *User) (*user, []error) {
-	whole := a.complete(*record).within(a.allow)
-	made := &user{
+// make returns an account with what groups and defaults settle, and all that is
+// wrong with it.
+func (a *accounts) make(key accountKey, record *User) (account, []error) {
+	made := account{record: record, whole: a.complete(*record).within(a.allow)}
+	if made.user = a.previous.sameAs(key, made.whole); made.user != nil {
+		return made, nil
+	}
+	whole := made.whole
+	made.user = &user{
 		name: whole.Name, access: whole.Access, limits: whole.Limits,
 		refusedCommands: slices.Clone(whole.RefusedCommands), operator: whole.Operator,
 	}
-	return made, made.addPlaces(whole)
+	return made, made.user.addPlaces(whole)
+}
+
+// sameAs returns the user of an account that has been the same, nil if there is
+// none.
+func (a *accounts) sameAs(key accountKey, whole User) *user {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, known := range []map[accountKey]account{a.listed, a.met} {
+		if account, ok := known[key]; ok && reflect.DeepEqual(account.whole, whole) {
+			return account.user
+		}
+	}
+	return nil
 }
 
 // complete adds what groups and defaults settle.

@@ -16,7 +16,8 @@ type Source interface {
 	// is right. UnknownUser, wrapped or not, means that this source has no such
 	// user; the next one is asked then. Any other error means that the question
 	// could not be answered: the attempt fails, and no other source is asked,
-	// because the user may be one whom this source would refuse.
+	// because the user may be one whom this source would refuse. A source that
+	// sees the password checked before it knows more may return another Denial.
 	Find(ctx context.Context, attempt Attempt) (*Found, error)
 }
 

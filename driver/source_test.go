@@ -242,3 +242,20 @@ func TestNobodyMayMoreThanIsAllowed(t *testing.T) {
 		t.Errorf("the mount where reading is allowed: %v", err)
 	}
 }
+
+func TestAccountsAreTakenOver(t *testing.T) {
+	t.Parallel()
+	list := func(permissions driver.Permissions) []driver.User {
+		return []driver.User{{Name: "bob", PasswordHash: bcryptHash, Storage: driver.Storage{Kind: driver.StorageMemory}, Permissions: permissions}}
+	}
+	first, err := driver.NewUsers(list(driver.AllPermissions), driver.UsersOptions{})
+	must(t, err)
+	must(t, afero.WriteFile(login(t, first, "bob", "correct"), "/file", nil, 0o600))
+	for permissions, want := range map[driver.Permissions]bool{driver.AllPermissions: true, driver.ReadOnly: false} {
+		next, err := driver.NewUsers(list(permissions), driver.UsersOptions{Previous: first})
+		must(t, err)
+		if _, err := login(t, next, "bob", "correct").Stat("/file"); (err == nil) != want {
+			t.Errorf("the file of before, with the permissions %v: %v, want it there: %v", permissions, err, want)
+		}
+	}
+}

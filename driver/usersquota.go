@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/afero"
@@ -24,6 +25,9 @@ func (h QuotaHome) Open() (afero.Fs, error) { return h.storage.openWritable() }
 func (u *Users) QuotaHomes(ctx context.Context, names ...string) ([]QuotaHome, error) {
 	for _, name := range names {
 		source, found, err := u.find(ctx, Attempt{User: name})
+		if errors.Is(err, ErrDenied) {
+			return nil, fmt.Errorf("driver: look for user %q: the source that would know tells nothing without the password: %w", name, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("driver: look for user %q: %w", name, err)
 		}

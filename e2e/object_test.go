@@ -46,13 +46,16 @@ func newBucketSite(t *testing.T) *bucketSite {
 	return s
 }
 
-// start starts a server whose log must not show the key of the store.
+// start starts a server whose log must show neither the key of the store nor
+// lines that are not its own.
 func (s *bucketSite) start() *process {
 	s.t.Helper()
 	p := s.site.start()
 	s.t.Cleanup(func() {
-		if strings.Contains(p.log.String(), s.store.SecretKey) {
-			s.t.Error("the log shows the secret key")
+		for _, banned := range []string{s.store.SecretKey, "SDK "} {
+			if strings.Contains(p.log.String(), banned) {
+				s.t.Errorf("the log shows %q", banned)
+			}
 		}
 	})
 	return p

@@ -28,6 +28,7 @@ func programs() []program {
 		{"curl", []string{"--version"}},
 		{"lftp", []string{"--version"}},
 		{"python3", []string{"-c", "import ftplib, ssl"}},
+		{slapdProgram, []string{"-VV"}},
 	}
 }
 

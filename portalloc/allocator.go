@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -51,12 +52,12 @@ type Claim struct {
 // Allocator owns a list of TCP ports and lends them to sessions. All methods
 // may be called concurrently.
 type Allocator struct {
-	opts Options // Ports and AdvertisedPorts are guarded by mu
-	log  *zap.Logger
+	inForce atomic.Pointer[Options] // stored with mu held
+	log     *zap.Logger
 
-	running  sync.WaitGroup // goroutines that Close waits for
-	timer    *time.Timer    // runs sweep
-	resizing sync.Mutex     // one Resize at a time; taken before mu
+	running   sync.WaitGroup // goroutines that Close waits for
+	timer     *time.Timer    // runs sweep
+	reloading sync.Mutex     // one Reload at a time; taken before mu
 
 	mu         sync.Mutex
 	closed     bool
@@ -90,16 +91,16 @@ func New(opts Options) (*Allocator, error) {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails (crypto/rand)
 	a := &Allocator{
-		opts:    opts,
 		log:     opts.Logger.Named("portalloc"),
 		retired: make(map[*port]struct{}),
 		asked:   make(map[*askedConn]struct{}),
-		claims:  newClaimTable(opts.Sharing == SharingExclusive, opts.MaxPerAddress > 0),
-		queue:   newQueue(opts.Sharing == SharingExclusive, opts.MaxPerAddress > 0),
+		claims:  newClaimTable(opts.Sharing == SharingExclusive),
+		queue:   newQueue(opts.Sharing == SharingExclusive),
 		reach:   newReachability(),
 		rand:    rand.New(rand.NewChaCha8(seed)),
 		ports:   makePorts(opts.Ports, opts.AdvertisedPorts),
 	}
+	a.inForce.Store(&opts)
 	if err := a.bindAll(a.ports); err != nil {
 		return nil, err
 	}
@@ -113,23 +114,19 @@ func New(opts Options) (*Allocator, error) {
 	return a, nil
 }
 
+// options are those in force. They never change; Reload puts others in their
+// place.
+func (a *Allocator) options() *Options { return a.inForce.Load() }
+
 // Ports is the list of listen ports that new leases may use.
-func (a *Allocator) Ports() PortList {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.opts.Ports
-}
+func (a *Allocator) Ports() PortList { return a.options().Ports }
 
 // AdvertisedPorts is the list of ports that clients are told.
-func (a *Allocator) AdvertisedPorts() PortList {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.opts.AdvertisedPorts
-}
+func (a *Allocator) AdvertisedPorts() PortList { return a.options().AdvertisedPorts }
 
 // Peers is where the data connection of a client may come from, as Options.Peer
 // says. Leases for the same peers may compete for a port.
-func (a *Allocator) Peers(client netip.Addr) netip.Prefix { return a.opts.Peer.Peers(client) }
+func (a *Allocator) Peers(client netip.Addr) netip.Prefix { return a.options().Peer.Peers(client) }
 
 // TryAcquire returns a lease if a port is free for the claim and nobody waits
 // for it; else it returns ErrExhausted at once, or ErrTooMany. After Close it
@@ -160,7 +157,7 @@ func (a *Allocator) Acquire(ctx context.Context, claim Claim) (*Lease, error) {
 		a.unlock()
 		return lease, err
 	}
-	if a.opts.Wait < 0 {
+	if a.options().Wait < 0 {
 		a.totals.Exhausted++
 		a.unlock()
 		return nil, err
@@ -170,7 +167,7 @@ func (a *Allocator) Acquire(ctx context.Context, claim Claim) (*Lease, error) {
 	a.searchSoonLocked(now)
 	a.unlock()
 
-	timeout := time.NewTimer(a.opts.Wait)
+	timeout := time.NewTimer(a.options().Wait)
 	defer timeout.Stop()
 	select {
 	case <-w.served:
@@ -243,10 +240,10 @@ func (a *Allocator) normalize(claim Claim) (Claim, netip.Prefix, error) {
 		return claim, netip.Prefix{}, errors.New("portalloc: Claim.Client is no address: set it to the control connection's client")
 	}
 	claim.Client = claim.Client.Unmap().WithZone("")
-	if a.opts.Identify == nil && claim.Identifier == nil {
+	if a.options().Identify == nil && claim.Identifier == nil {
 		claim.Identity = 0
 	}
-	return claim, a.opts.Peer.Peers(claim.Client), nil
+	return claim, a.options().Peer.Peers(claim.Client), nil
 }
 
 func (a *Allocator) acquireLocked(claim Claim, peers netip.Prefix) (*Lease, error) {
@@ -258,7 +255,7 @@ func (a *Allocator) acquireLocked(claim Claim, peers netip.Prefix) (*Lease, erro
 	if a.closed {
 		return nil, ErrClosed
 	}
-	if limit := a.opts.MaxPerAddress; limit > 0 && a.claims.clients.of(claim.Client)+a.queue.clients.of(claim.Client) >= limit {
+	if limit := a.options().MaxPerAddress; limit > 0 && a.claims.clients.of(claim.Client)+a.queue.clients.of(claim.Client) >= limit {
 		a.totals.TooMany++
 		return nil, ErrTooMany
 	}
@@ -291,8 +288,8 @@ func (a *Allocator) unlock() {
 }
 
 func (a *Allocator) report(e Event) {
-	if a.opts.Observer != nil {
-		a.opts.Observer(e)
+	if a.options().Observer != nil {
+		a.options().Observer(e)
 	}
 	if entry := a.log.Check(zap.DebugLevel, "lease ended"); entry != nil {
 		entry.Write(zap.Uint16("port", e.Port), zap.Stringer("client", e.Client), zap.Stringer("outcome", e.Outcome),

@@ -187,8 +187,8 @@ func TestCloseEndsEverything(t *testing.T) {
 		if _, err := b.TryAcquire(claimOf("203.0.113.3")); !errors.Is(err, ErrClosed) {
 			t.Errorf("TryAcquire: %v; want ErrClosed", err)
 		}
-		if err := b.Resize(PortList{{9, 9}}, nil); !errors.Is(err, ErrClosed) {
-			t.Errorf("Resize: %v; want ErrClosed", err)
+		if err := resize(b, PortList{{9, 9}}, nil); !errors.Is(err, ErrClosed) {
+			t.Errorf("Reload: %v; want ErrClosed", err)
 		}
 		if bound := b.net.bound(); bound.Len() > 0 {
 			t.Errorf("ports %v are still bound", bound)

@@ -33,13 +33,13 @@ type sharer struct {
 	candidates int // connections that have come and are not yet told apart
 }
 
-func newClaimTable(exclusive, countClients bool) claimTable {
+func newClaimTable(exclusive bool) claimTable {
 	return claimTable{
 		exclusive: exclusive,
 		single:    make(map[claimKey]*Lease),
 		shared:    make(map[claimKey]*sharer),
 		homes:     make(map[netip.Prefix][]*port),
-		clients:   newClientCounts(countClients),
+		clients:   make(clientCounts),
 	}
 }
 

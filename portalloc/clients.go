@@ -2,27 +2,13 @@ package portalloc
 
 import "net/netip"
 
-// clientCounts counts what each client address has, for Options.MaxPerAddress.
-// Nil counts nothing.
+// clientCounts counts what each client address has, for Options.MaxPerAddress,
+// which may come at any time.
 type clientCounts map[netip.Prefix]int
 
-func newClientCounts(needed bool) clientCounts {
-	if !needed {
-		return nil
-	}
-	return make(clientCounts)
-}
-
-func (c clientCounts) add(client netip.Addr) {
-	if c != nil {
-		c[siteOf(client)]++
-	}
-}
+func (c clientCounts) add(client netip.Addr) { c[siteOf(client)]++ }
 
 func (c clientCounts) remove(client netip.Addr) {
-	if c == nil {
-		return
-	}
 	site := siteOf(client)
 	if c[site]--; c[site] == 0 {
 		delete(c, site)

@@ -103,9 +103,9 @@ func (a *Allocator) grantLocked(p *port, claim Claim, peers netip.Prefix, now ti
 	a.totals.Granted++
 	p.counters.Granted++
 	a.waits.add(waited)
-	a.wakeByLocked(now.Add(a.opts.AcceptTimeout))
+	a.wakeByLocked(now.Add(a.options().AcceptTimeout))
 	if !a.queue.empty() {
-		a.wakeByLocked(now.Add(a.opts.ReclaimAfter)) // it may come to stand in the way
+		a.wakeByLocked(now.Add(a.options().ReclaimAfter)) // it may come to stand in the way
 	}
 	return l
 }
@@ -142,7 +142,7 @@ func (a *Allocator) releaseLocked(l *Lease, e Event) {
 	l.port.counters.count(e.Outcome)
 	a.noteReachLocked(l, e.Outcome, now)
 	l.notifyLocked()
-	if a.opts.Observer != nil || a.log.Core().Enabled(zap.DebugLevel) {
+	if a.options().Observer != nil || a.log.Core().Enabled(zap.DebugLevel) {
 		e.Port, e.AdvertisedPort, e.Client = l.port.listen, l.advertised, l.claim.Client
 		e.Waited, e.Held = l.waited, now.Sub(l.granted)
 		a.events = append(a.events, e)

@@ -23,7 +23,7 @@ func (a *Allocator) addCandidateLocked(p *port, s *sharer, conn net.Conn, peer n
 
 func (a *Allocator) whose(identifier Identifier, conn net.Conn) (Identity, net.Conn, error) {
 	if identifier == nil {
-		return a.opts.Identify(conn)
+		return a.options().Identify(conn)
 	}
 	return identifier.Identify(conn)
 }
@@ -31,7 +31,7 @@ func (a *Allocator) whose(identifier Identifier, conn net.Conn) (Identity, net.C
 // identify reads whose connection it is and hands it over.
 func (a *Allocator) identify(p *port, s *sharer, by Identifier, c *askedConn, peer netip.AddrPort) {
 	defer a.running.Done()
-	c.conn.SetReadDeadline(time.Now().Add(a.opts.AcceptTimeout))
+	c.conn.SetReadDeadline(time.Now().Add(a.options().AcceptTimeout))
 	id, replay, err := a.whose(by, c.conn)
 	if err == nil {
 		c.conn.SetReadDeadline(time.Time{})

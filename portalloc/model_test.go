@@ -268,7 +268,7 @@ func (m *model) mustWait(c, replaces *modelClaim) bool {
 }
 
 func (m *model) compete(a, b *modelClaim) bool {
-	return m.b.opts.Sharing == SharingExclusive || a.peers.Overlaps(b.peers)
+	return m.b.options().Sharing == SharingExclusive || a.peers.Overlaps(b.peers)
 }
 
 // anyFree says whether a port is free for a claim, if one lease were not there.
@@ -285,7 +285,7 @@ func (m *model) anyFree(c, without *modelClaim) bool {
 
 // conflict is the one rule of the allocator.
 func (m *model) conflict(a, b *modelClaim) bool {
-	return m.compete(a, b) && (m.b.opts.Sharing == SharingExclusive ||
+	return m.compete(a, b) && (m.b.options().Sharing == SharingExclusive ||
 		a.identity == 0 || b.identity == 0 || a.peers != b.peers)
 }
 
@@ -408,8 +408,8 @@ func (m *model) end(s *modelSession) {
 func (m *model) resize(arg byte) {
 	ports := []PortList{{{1, 1}}, {{1, 3}}, {{2, 4}}, {{4, 4}, {1, 2}}}[arg%4]
 	m.logf("the ports become %v", ports)
-	if err := m.b.Resize(ports, nil); err != nil {
-		m.fail("Resize: %v", err)
+	if err := resize(m.b, ports, nil); err != nil {
+		m.fail("Reload: %v", err)
 	}
 	m.ports, m.resized = ports, time.Now()
 }

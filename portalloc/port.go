@@ -64,7 +64,7 @@ func (a *Allocator) bindAll(ports []*port) error {
 }
 
 func (a *Allocator) bind(p *port) error {
-	listener, err := a.opts.Listen(context.Background(), p.listen)
+	listener, err := a.options().Listen(context.Background(), p.listen)
 	if err != nil {
 		return err
 	}
@@ -183,8 +183,8 @@ func (a *Allocator) dispatch(p *port, conn net.Conn, peer netip.AddrPort) {
 		p.strays++
 		refusal := Refusal{Time: time.Now(), Port: p.listen, Peer: peer, Expected: len(p.leases) > 0, Cause: "no session expects a data connection from there"}
 		a.refuseAndUnlock(p, conn, peer, refusal.Cause)
-		if a.opts.OnRefused != nil {
-			a.opts.OnRefused(refusal)
+		if a.options().OnRefused != nil {
+			a.options().OnRefused(refusal)
 		}
 	case s.candidates >= len(s.leases)+spareCandidates:
 		a.refuseAndUnlock(p, conn, peer, "too many connections from there have not said yet whose they are")

@@ -10,7 +10,7 @@ import (
 const proxyHeaderTimeout = 5 * time.Second
 
 func (a *Allocator) isProxy(addr netip.Addr) bool {
-	for _, network := range a.opts.Proxies {
+	for _, network := range a.options().Proxies {
 		if network.Contains(addr) {
 			return true
 		}
@@ -35,7 +35,7 @@ func (a *Allocator) arrivedByProxy(p *port, conn net.Conn, peer netip.AddrPort) 
 func (a *Allocator) unproxy(p *port, c *askedConn, peer netip.AddrPort) {
 	defer a.running.Done()
 	c.conn.SetReadDeadline(time.Now().Add(proxyHeaderTimeout))
-	client, err := a.opts.Unproxy(c.conn)
+	client, err := a.options().Unproxy(c.conn)
 	a.mu.Lock()
 	a.answeredLocked(c)
 	if err != nil {

@@ -39,8 +39,8 @@ type waiter struct {
 	err    error
 }
 
-func newQueue(exclusive, countClients bool) queue {
-	return queue{exclusive: exclusive, groups: make(map[netip.Addr]*waitGroup), clients: newClientCounts(countClients)}
+func newQueue(exclusive bool) queue {
+	return queue{exclusive: exclusive, groups: make(map[netip.Addr]*waitGroup), clients: make(clientCounts)}
 }
 
 func (q *queue) empty() bool { return len(q.groups) == 0 }

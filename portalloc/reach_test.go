@@ -125,7 +125,7 @@ func TestMemoryOfNetworksAndPortsIsBounded(t *testing.T) {
 func TestClosedPortIsForgotten(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 2}}}, func(t *testing.T, b *testbed) {
 		b.missPort("203.0.113.1", 2, missesToAvoid)
-		if err := b.Resize(PortList{{1, 1}}, nil); err != nil {
+		if err := resize(b, PortList{{1, 1}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.Snapshot().Unreached; len(got) != 0 {

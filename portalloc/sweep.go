@@ -55,7 +55,7 @@ func (a *Allocator) sweep() {
 	}
 }
 
-func (a *Allocator) expiry(l *Lease) time.Time { return l.granted.Add(a.opts.AcceptTimeout) }
+func (a *Allocator) expiry(l *Lease) time.Time { return l.granted.Add(a.options().AcceptTimeout) }
 
 // reclaimLocked takes ports away from leases that nobody has connected to for
 // a while, one port for each who waits for it.
@@ -90,7 +90,7 @@ func (a *Allocator) reclaimableLocked(w *waiter) (victims []*Lease, due time.Tim
 			due = youngest
 		}
 	}
-	return victims, due.Add(a.opts.ReclaimAfter)
+	return victims, due.Add(a.options().ReclaimAfter)
 }
 
 // youngestLocked returns when the last of the leases was granted. It is false

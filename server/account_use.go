@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,37 +24,44 @@ type accountUse struct {
 // accountKey tells accounts apart: the same name may be another's at a virtual
 // host that has accounts of its own.
 type accountKey struct {
-	host *VirtualHost // nil: the server's accounts
+	host string // "": the server's accounts
 	name string
 }
 
 // accountUses knows the accounts that are in use.
 type accountUses struct {
+	mu       sync.Mutex // guards the rest
 	defaults driver.Limits
-
-	mu   sync.Mutex
-	uses map[accountKey]*accountUse
-	left []*accountUse // without sessions, but their links remember; oldest first
+	uses     map[accountKey]*accountUse
+	left     []*accountUse // without sessions, but their links remember; oldest first
 }
 
 func newAccountUses(l Limits) *accountUses {
-	return &accountUses{
-		defaults: driver.Limits{
-			Sessions: l.SessionsPerUser, Transfers: l.TransfersPerUser,
-			UploadRate: l.Bandwidth.UploadPerUser, DownloadRate: l.Bandwidth.DownloadPerUser,
-		},
-		uses: make(map[accountKey]*accountUse),
+	a := &accountUses{uses: make(map[accountKey]*accountUse)}
+	a.setDefaults(l)
+	return a
+}
+
+// setDefaults settles the limits of accounts that have none of their own, from
+// their next login on.
+func (a *accountUses) setDefaults(l Limits) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.defaults = driver.Limits{
+		Sessions: l.SessionsPerUser, Transfers: l.TransfersPerUser,
+		UploadRate: l.Bandwidth.UploadPerUser, DownloadRate: l.Bandwidth.DownloadPerUser,
 	}
 }
 
 // enter counts a login, and returns nil if the account has too many sessions.
 func (a *accountUses) enter(host *VirtualHost, account *driver.Account, now time.Time) *accountUse {
-	if host != nil && host.Auth == nil {
-		host = nil
+	key := accountKey{name: account.Name}
+	if host != nil && host.Auth != nil {
+		key.host = strings.ToLower(host.Name)
 	}
-	key, limits := accountKey{host, account.Name}, a.limitsOf(account)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	limits := a.limitsOfLocked(account)
 	a.forgetLocked(now)
 	use := a.uses[key]
 	if use == nil {
@@ -69,8 +77,8 @@ func (a *accountUses) enter(host *VirtualHost, account *driver.Account, now time
 	return use
 }
 
-// limitsOf are an account's limits: its own where it has any.
-func (a *accountUses) limitsOf(account *driver.Account) driver.Limits {
+// limitsOfLocked are an account's limits: its own where it has any.
+func (a *accountUses) limitsOfLocked(account *driver.Account) driver.Limits {
 	own := account.Limits
 	return driver.Limits{
 		Sessions:     cmp.Or(own.Sessions, a.defaults.Sessions),
@@ -154,6 +162,6 @@ func (l links) areIdle(now time.Time) bool { return l.up.IsIdle(now) && l.down.I
 // flows are the two directions of a data connection of the session, which go
 // through the links of the session, the account and the server.
 func (s *session) flows() (up, down *pace.Flow) {
-	account, all := s.server.accounts.linksOf(s.use), s.server.links
+	account, all := s.server.accounts.linksOf(s.use), s.opts.links
 	return pace.NewFlow(s.links.up, account.up, all.up), pace.NewFlow(s.links.down, account.down, all.down)
 }

@@ -67,6 +67,9 @@ func TestANewLoginIsNoNewAllowance(t *testing.T) {
 			}
 		}
 		uses.leave(second, time.Now())
+		if n := len(uses.left); n != 1 {
+			t.Errorf("the account is listed %d times, want once", n)
+		}
 		time.Sleep(2 * time.Second)
 		account.Limits.DownloadRate = 0
 		if third := uses.enter(nil, account, time.Now()); third == second || third.links.down != nil {

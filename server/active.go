@@ -39,7 +39,7 @@ func newActiveDialer(opts Active) (*activeDialer, error) {
 
 // ActiveSourcePort is the local port of data connections in active mode, as
 // SourcePortAuto was settled by New. 0: the kernel chooses one for each.
-func (s *Server) ActiveSourcePort() uint16 { return s.dialer.sourcePort }
+func (s *Server) ActiveSourcePort() uint16 { return s.current().dialer.sourcePort }
 
 // mayBind tries whether the process may use the port. That it is in use is no
 // obstacle: connections to different clients share it.

@@ -42,14 +42,15 @@ func (t *turnedAway) total() uint64 {
 // it costs more than this question. Behind a load balancer the client is not
 // known yet; session.prepare asks again when it is.
 func (s *Server) turnAway(conn net.Conn, spec Listener) bool {
-	if s.opts.Admit == nil {
+	admit := s.current().Admit
+	if admit == nil {
 		return false
 	}
 	client := addrPortOf(conn.RemoteAddr())
 	if containsAddr(spec.ProxyProtocol, client.Addr()) {
 		return false
 	}
-	reason, ok := s.opts.Admit(client.Addr())
+	reason, ok := admit(client.Addr())
 	if ok {
 		return false
 	}
@@ -62,8 +63,11 @@ func (s *Server) turnAway(conn net.Conn, spec Listener) bool {
 func (s *Server) refuseUnheard(conn net.Conn, spec Listener) {
 	s.refusals[LimitSessions].Add(1)
 	reset(conn)
-	client := eventClient(addrPortOf(conn.RemoteAddr()), spec)
-	s.tellRefused(&s.overrun, SecurityEvent{Client: client, Listener: addrPortOf(conn.LocalAddr()), Reason: "limit", Detail: LimitSessions.String()})
+	e := SecurityEvent{Client: addrPortOf(conn.RemoteAddr()), Listener: addrPortOf(conn.LocalAddr()), Reason: "limit", Detail: LimitSessions.String()}
+	if containsAddr(spec.ProxyProtocol, e.Client.Addr()) {
+		e.Client, e.Proxy = netip.AddrPort{}, e.Client
+	}
+	s.tellRefused(&s.overrun, e)
 }
 
 func (s *Server) tellTurnedAway(e SecurityEvent) { s.tellRefused(&s.turned, e) }
@@ -74,19 +78,20 @@ func (s *Server) tellRefused(refused *turnedAway, e SecurityEvent) {
 		return
 	}
 	s.log.Info("session refused", zap.Stringer("remote_addr", e.Client), zap.String("reason", e.Reason), zap.Uint64("not_logged", suppressed))
-	if hook := s.opts.OnSecurity; hook != nil {
+	if hook := s.current().OnSecurity; hook != nil {
 		e.Kind, e.Time, e.Suppressed = SecuritySessionRefused, time.Now(), suppressed
 		hook(e)
 	}
 }
 
 // refusal is what Options.Admit says of the session's client, if it refuses
-// it. A load balancer itself (its health checks) is nobody's client.
+// it.
 func (s *session) refusal() (reason string, refused bool) {
-	if s.server.opts.Admit == nil || !s.client.IsValid() || containsAddr(s.spec.ProxyProtocol, s.client.Addr()) {
+	client, admit := s.eventClient(), s.server.current().Admit
+	if admit == nil || !client.IsValid() {
 		return "", false
 	}
-	reason, ok := s.server.opts.Admit(s.client.Addr())
+	reason, ok := admit(client.Addr())
 	return reason, !ok
 }
 
@@ -99,10 +104,12 @@ func (s *session) isTurnedAway() bool {
 	return refused
 }
 
-// eventClient is the client as events name it: never a load balancer.
-func eventClient(client netip.AddrPort, spec Listener) netip.AddrPort {
-	if containsAddr(spec.ProxyProtocol, client.Addr()) {
+// eventClient is the client as events name it. A load balancer that connects
+// for itself, to see whether the server is well (LOCAL in the PROXY header), is
+// nobody's client.
+func (s *session) eventClient() netip.AddrPort {
+	if s.proxy.IsValid() && s.client.Addr() == s.proxy.Addr() {
 		return netip.AddrPort{}
 	}
-	return client
+	return s.client
 }

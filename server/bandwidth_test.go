@@ -230,16 +230,24 @@ func (s *session) uploadSlowly(t *testing.T, n int64) {
 // A small file takes no longer than its bytes, and none of the next one's time.
 func TestSmallFilesWithinTheBandwidth(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		session := rated(t, Bandwidth{Download: rate, DownloadPerSession: 2 * rate})
-		start := time.Now()
-		for range 2048 {
-			session.download(t, 1024, false)
-		}
-		if took := time.Since(start); took < 1800*time.Millisecond || took > 2*time.Second {
-			t.Errorf("2 MiB in files of 1 KiB took %v, want 2s", took)
-		}
-	})
+	for name, move := range map[string]func(*testing.T, *session){
+		"down": func(t *testing.T, s *session) { s.download(t, 1024, false) },
+		"up":   func(t *testing.T, s *session) { s.upload(t, 1024) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				session := rated(t, Bandwidth{Upload: rate, Download: rate, UploadPerSession: 2 * rate, DownloadPerSession: 2 * rate})
+				start := time.Now()
+				for range 2048 {
+					move(t, session)
+				}
+				if took := time.Since(start); took < 1800*time.Millisecond || took > 2*time.Second {
+					t.Errorf("2 MiB in files of 1 KiB took %v, want 2s", took)
+				}
+			})
+		})
+	}
 }
 
 func TestAnAbortEndsTheWaitForBandwidth(t *testing.T) {

@@ -168,7 +168,7 @@ func looksLikeVerb(verb string) bool {
 
 // observe reports a command that has had its final reply.
 func (s *session) observe(cmd command, started time.Time, code int) {
-	hook, entry := s.server.opts.OnCommand, s.log.Check(zap.DebugLevel, "command")
+	hook, entry := s.opts.OnCommand, s.log.Check(zap.DebugLevel, "command")
 	if hook == nil && entry == nil {
 		return
 	}

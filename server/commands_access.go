@@ -18,7 +18,7 @@ const loginAttempts = 3
 // cmdUSER remembers the name. Whether it exists is not told, so the reply is
 // always the same (RFC 2577 §6).
 func (s *session) cmdUSER(cmd command) string {
-	if s.server.opts.RequireTLS != TLSOptional && !s.control.isEncrypted() {
+	if s.opts.RequireTLS != TLSOptional && !s.control.isEncrypted() {
 		s.security(SecurityEvent{Kind: SecurityCommandRefused, Reason: "tls_required", Verb: cmd.verb, User: cmd.arg})
 		s.reply(530, "Encryption is required: send AUTH TLS first.")
 		return ""
@@ -105,7 +105,7 @@ func (s *session) rewordLogin(cmd command, r reply) reply {
 
 func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
-	if limit := s.server.opts.Limits.LoginTimeout; limit > 0 {
+	if limit := s.opts.Limits.LoginTimeout; limit > 0 {
 		cancel()
 		ctx, cancel = context.WithTimeout(s.ctx, limit)
 	}
@@ -172,7 +172,7 @@ func (s *session) cmdREIN(command) string {
 	s.user, s.host = "", nil
 	s.parameters = initialParameters()
 	s.bufferSizeSet = false
-	s.setIdleTimeout(s.server.opts.Limits.IdleTimeout)
+	s.setIdleTimeout(s.opts.Limits.IdleTimeout)
 	s.reply(220, s.banner())
 	if s.spec.ImplicitTLS {
 		return "" // there is no clear on this port
@@ -188,7 +188,7 @@ func (s *session) cmdCCC(command) string {
 	switch {
 	case !s.control.isEncrypted():
 		s.reply(533, "The control connection is in clear already.")
-	case !s.server.opts.AllowCCC || s.account == nil:
+	case !s.opts.AllowCCC || s.account == nil:
 		s.reply(534, "The control connection stays encrypted.")
 	default:
 		s.reply(200, "The control connection goes on in clear.")
@@ -201,7 +201,7 @@ func (s *session) stopTLS() {
 	if !s.control.isEncrypted() {
 		return
 	}
-	if err := s.control.stopTLS(s.server.opts.Limits.LoginTimeout); err != nil {
+	if err := s.control.stopTLS(s.opts.Limits.LoginTimeout); err != nil {
 		s.log.Info("session lost", zap.Error(err))
 		s.cancel(err)
 	}
@@ -211,7 +211,7 @@ func (s *session) stopTLS() {
 // clear does not count.
 func (s *session) cmdAUTH(cmd command) string {
 	switch mechanism := strings.ToUpper(cmd.arg); {
-	case s.server.tls == nil:
+	case s.opts.TLS == nil:
 		s.reply(502, "This server has no certificate for TLS.")
 	case s.control.isEncrypted():
 		s.reply(503, "TLS is in use already.")
@@ -221,7 +221,7 @@ func (s *session) cmdAUTH(cmd command) string {
 		s.logOut()
 		s.user = ""
 		s.reply(234, "Proceed with the TLS handshake.")
-		if err := s.control.startTLS(s.server.opts.Limits.LoginTimeout); err != nil {
+		if err := s.control.startTLS(s.opts.Limits.LoginTimeout); err != nil {
 			s.log.Info("session lost", zap.Error(err))
 			s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "control", Detail: err.Error()})
 			s.cancel(err)
@@ -255,7 +255,7 @@ func (s *session) cmdPROT(cmd command) string {
 	case level == "P":
 		s.protectedData = true
 		s.reply(200, "Data connections are encrypted.")
-	case level == "C" && s.server.opts.RequireTLS == TLSForData:
+	case level == "C" && s.opts.RequireTLS == TLSForData:
 		s.reply(534, "Encryption of data connections is required.")
 	case level == "C":
 		s.protectedData = false

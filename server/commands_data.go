@@ -46,7 +46,7 @@ func (s *session) cmdPASV(command) string {
 
 func (s *session) advertisedAddr() (netip.Addr, error) {
 	addr := s.local.Addr()
-	if a := s.server.opts.Advertise; a != nil {
+	if a := s.server.current().Advertise; a != nil { // an old address helps no session
 		var err error
 		if addr, err = a.Addr(s.client.Addr(), s.local.Addr()); err != nil {
 			return netip.Addr{}, err
@@ -88,7 +88,7 @@ func (s *session) cmdEPSV(cmd command) string {
 // acquireLease returns a passive port, or nil after it has told the client
 // that there is none.
 func (s *session) acquireLease() *portalloc.Lease {
-	ports := s.server.opts.Ports
+	ports := s.opts.Ports
 	if ports == nil {
 		s.reply(502, "Passive mode is off.")
 		return nil
@@ -184,7 +184,7 @@ func (s *session) activate(addr netip.AddrPort, verb string) string {
 	if addr.Addr().WithZone("") == s.client.Addr().WithZone("") {
 		addr = netip.AddrPortFrom(s.client.Addr(), addr.Port()) // with its zone, which EPRT cannot tell
 	}
-	active := s.server.opts.Active
+	active := s.opts.Active
 	switch {
 	case active.Disabled:
 		s.reply(502, "Active mode is off: use EPSV or PASV.")

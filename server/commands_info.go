@@ -35,7 +35,7 @@ func (s *session) cmdFEAT(command) string {
 	for verb := range checksumVerbs() {
 		features = append(features, verb)
 	}
-	opts := s.server.opts
+	opts := s.opts
 	for feature, there := range map[string]bool{
 		"AUTH TLS": opts.TLS != nil, "PBSZ": opts.TLS != nil, "PROT": opts.TLS != nil, "CCC": opts.TLS != nil && opts.AllowCCC,
 		"EPRT": !opts.Active.Disabled, "EPSV": opts.Ports != nil, "HOST": len(opts.Hosts) > 0,

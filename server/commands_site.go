@@ -123,7 +123,7 @@ func parseSiteTime(stamp string) (time.Time, error) {
 // siteIDLE shows or sets the session's idle timeout. It can be made shorter
 // than the configured one, not longer.
 func (s *session) siteIDLE(_ command, arg string) {
-	limit := s.server.opts.Limits.IdleTimeout
+	limit := s.opts.Limits.IdleTimeout
 	if arg != "" {
 		seconds, err := strconv.ParseUint(arg, 10, 31)
 		wanted := time.Duration(seconds) * time.Second
@@ -213,7 +213,7 @@ func (s *session) siteRMDIR(_ command, arg string) {
 // sitePORTS lists the passive ports as clients see them, for an operator who
 // tests a firewall.
 func (s *session) sitePORTS(command, string) {
-	switch ports := s.server.opts.Ports; {
+	switch ports := s.opts.Ports; {
 	case !s.account.Operator:
 		s.reply(550, "You may not use this command.")
 	case ports == nil:

@@ -52,7 +52,7 @@ var (
 func newDataConn(t *transfer, raw net.Conn) *dataConn {
 	s := t.session
 	d := &dataConn{
-		session: s, ctx: t.ctx, raw: raw, encrypted: s.protectedData, buffers: &s.server.buffers, stall: s.server.opts.Limits.StallTimeout,
+		session: s, ctx: t.ctx, raw: raw, encrypted: s.protectedData, buffers: &s.server.buffers, stall: s.opts.Limits.StallTimeout,
 	}
 	d.up, d.down = s.flows()
 	return d

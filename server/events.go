@@ -91,7 +91,7 @@ type Event struct {
 // emit tells the embedder of an event; the caller has filled in what is
 // special about it.
 func (s *session) emit(e Event) {
-	hook := s.server.opts.OnEvent
+	hook := s.opts.OnEvent
 	if hook == nil || s.account == nil {
 		return
 	}

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"strings"
+
+	"github.com/portico-ftp/portico/driver"
 )
 
 // VirtualHost is a server of its own behind the same addresses, chosen by HOST
@@ -20,11 +23,11 @@ type VirtualHost struct {
 }
 
 // findHost returns the virtual host of that name, nil if there is none.
-func (s *Server) findHost(name string) *VirtualHost {
+func (s *settings) findHost(name string) *VirtualHost {
 	name = strings.TrimSuffix(name, ".")
-	for i := range s.opts.Hosts {
-		if strings.EqualFold(s.opts.Hosts[i].Name, name) {
-			return &s.opts.Hosts[i]
+	for i := range s.Hosts {
+		if strings.EqualFold(s.Hosts[i].Name, name) {
+			return &s.Hosts[i]
 		}
 	}
 	return nil
@@ -34,7 +37,7 @@ func (s *Server) findHost(name string) *VirtualHost {
 // stays whose certificate the client has been shown, and whose rules for client
 // certificates have been kept.
 func (s *session) cmdHOST(cmd command) string {
-	host := s.server.findHost(cmd.arg)
+	host := s.opts.findHost(cmd.arg)
 	switch {
 	case s.account != nil || s.user != "":
 		s.reply(503, "HOST comes before USER.")
@@ -53,14 +56,32 @@ func (s *session) banner() string {
 	if s.host != nil && s.host.Banner != "" {
 		return s.host.Banner
 	}
-	return s.server.opts.Banner
+	return s.opts.Banner
 }
 
+// auth says who may log in now. Unlike the rest it is not that of the session's
+// beginning: who has been shut out by a Reload must not get in by an old session.
 func (s *session) auth() Authenticator {
-	if s.host != nil && s.host.Auth != nil {
-		return s.host.Auth
+	opts := s.server.current()
+	if s.host == nil {
+		return opts.Auth
 	}
-	return s.server.opts.Auth
+	switch host := opts.findHost(s.host.Name); {
+	case host == nil:
+		return noAccounts{}
+	case host.Auth != nil:
+		return host.Auth
+	default:
+		return opts.Auth
+	}
+}
+
+// noAccounts is who may log in at a host that is not there any more.
+type noAccounts struct{}
+
+// Authenticate implements Authenticator.
+func (noAccounts) Authenticate(context.Context, driver.Attempt) (*driver.Account, error) {
+	return nil, driver.ErrDenied
 }
 
 // tlsOptions is what the session's host says about TLS, nil for nothing of

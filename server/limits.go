@@ -85,9 +85,9 @@ func (s *session) overLimit(limit Limit, user string) {
 func (s *session) mayTryLogin(user string) bool {
 	now := time.Now()
 	limit := LimitLoginsPerMinutePerIP
-	if s.server.loginsPerIP.Take(now, networkOf(s.client.Addr())) {
+	if s.opts.loginsPerIP.Take(now, networkOf(s.client.Addr())) {
 		limit = LimitLoginsPerMinute
-		if s.server.logins.Take(now, struct{}{}) {
+		if s.opts.logins.Take(now, struct{}{}) {
 			return true
 		}
 	}
@@ -130,7 +130,7 @@ func (s *session) beginTransfer(t *transfer) bool {
 	if t.listing != nil {
 		return true
 	}
-	limits := s.server.opts.Limits
+	limits := s.opts.Limits
 	if limits.TransfersPerSession > 0 && s.transfers >= limits.TransfersPerSession {
 		s.overLimit(LimitTransfersPerSession, "")
 		s.reply(450, "This session has had all its transfers; connect again for more.")

@@ -75,10 +75,10 @@ func (k *SecurityKind) UnmarshalText(text []byte) error {
 // know. It never holds a password nor the argument of a command. What does not
 // apply is the zero value.
 type SecurityEvent struct {
+	// Time is when it happened.
+	Time time.Time `json:"time"`
 	// Kind is what happened.
 	Kind SecurityKind `json:"event"`
-	// Time is when.
-	Time time.Time `json:"time"`
 	// Reason says more, in a word that stays as it is: see the kinds.
 	Reason string `json:"reason,omitempty"`
 	// SessionID is unique within the server's life.
@@ -118,12 +118,12 @@ const maxEventUser = 128
 // security tells the embedder of an event; the caller has filled in what is
 // special about it.
 func (s *session) security(e SecurityEvent) {
-	hook := s.server.opts.OnSecurity
+	hook := s.opts.OnSecurity
 	if hook == nil {
 		return
 	}
 	e.Time, e.SessionID = time.Now(), s.id
-	e.Client, e.Proxy, e.Listener = eventClient(s.client, s.spec), s.proxy, s.local
+	e.Client, e.Proxy, e.Listener = s.eventClient(), s.proxy, s.local
 	if state := s.control.tlsState(); state != nil {
 		e.TLS = strings.TrimPrefix(tls.VersionName(state.Version), "TLS ")
 	}

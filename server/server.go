@@ -1,18 +1,13 @@
 package server
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/portico-ftp/portico/server/pace"
 )
 
 // ErrServerClosed is returned by Serve and ListenAndServe after Shutdown or
@@ -21,12 +16,10 @@ var ErrServerClosed = errors.New("server: closed")
 
 // Server is an FTP server. Its methods may be called concurrently.
 type Server struct {
-	opts         Options
 	log          *zap.Logger
 	commands     map[string]commandSpec
 	siteCommands map[string]siteCommand
-	tls          *tickets // nil: no TLS
-	dialer       *activeDialer
+	tls          *tickets
 	buffers      buffers
 	sessions     sync.WaitGroup
 	accepts      sync.WaitGroup // loops of Serve
@@ -34,188 +27,46 @@ type Server struct {
 	turned       turnedAway
 	overrun      turnedAway
 	refusals     [LimitPassiveLeasesPerIP + 1]atomic.Uint64 // by Limit
-	logins       *pace.Attempts[struct{}]
-	loginsPerIP  *pace.Attempts[netip.Prefix]
 	accounts     *accountUses
-	links        links
+	traffic      traffic
+	handshakes   handshakes
+
+	reloading sync.Mutex // held by Reload as a whole
+	inForce   atomic.Pointer[settings]
 
 	mu        sync.Mutex
-	closing   bool
-	bound     []boundListener // by Listen, not yet served
+	closing   bool             // nothing is accepted any more
+	closed    bool             // nor does anything run
+	bound     []*boundListener // by Listen
+	serving   chan error       // of ListenAndServe, for what ends it; nil before
 	listeners map[net.Listener]struct{}
 	live      map[uint64]*session
 	perIP     map[netip.Prefix]int
 	lastID    uint64
 }
 
-type boundListener struct {
-	net.Listener
-	spec Listener
-}
-
 // New returns a server with these options, or an error that joins all that is
 // wrong with them. Nothing listens yet.
 func New(opts Options) (*Server, error) {
-	opts = opts.withDefaults()
-	if err := opts.validate(); err != nil {
-		return nil, err
-	}
-	dialer, err := newActiveDialer(opts.Active)
+	inForce, err := newSettings(opts, nil)
 	if err != nil {
 		return nil, err
 	}
+	bandwidth := inForce.Limits.Bandwidth
+	inForce.links = newLinks(bandwidth.Upload, bandwidth.Download)
 	s := &Server{
-		opts:         opts,
-		log:          opts.Logger.Named("server"),
+		log:          inForce.Logger.Named("server"),
 		commands:     commandTable(),
 		siteCommands: siteCommands(),
-		dialer:       dialer,
 		buffers:      newBuffers(),
 		listeners:    make(map[net.Listener]struct{}),
 		live:         make(map[uint64]*session),
 		perIP:        make(map[netip.Prefix]int),
-		logins:       pace.NewAttempts[struct{}](opts.Limits.LoginsPerMinute),
-		loginsPerIP:  pace.NewAttempts[netip.Prefix](opts.Limits.LoginsPerMinutePerIP),
-		accounts:     newAccountUses(opts.Limits),
-		links:        newLinks(opts.Limits.Bandwidth.Upload, opts.Limits.Bandwidth.Download),
+		accounts:     newAccountUses(inForce.Limits),
+		tls:          newTickets(inForce.TLS),
 	}
-	if opts.TLS != nil {
-		s.tls = newTickets(opts.TLS)
-	}
+	s.inForce.Store(inForce)
 	return s, nil
-}
-
-// Listen binds all of Options.Listeners, or none: an error names the address.
-// Calling it again does nothing.
-func (s *Server) Listen() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return ErrServerClosed
-	}
-	if len(s.bound) > 0 {
-		return nil
-	}
-	var bound []boundListener
-	for _, spec := range s.opts.Listeners {
-		listener, err := s.opts.Listen(context.Background(), spec.Address)
-		if err != nil {
-			for _, b := range bound {
-				b.Close()
-			}
-			return fmt.Errorf("server: listen on %s: %w", spec.Address, err)
-		}
-		bound = append(bound, boundListener{listener, spec})
-	}
-	s.bound = bound
-	return nil
-}
-
-func listenTCP(ctx context.Context, address string) (net.Listener, error) {
-	var config net.ListenConfig
-	config.SetMultipathTCP(false) // costs time, and a TCP sandbox does not see such sockets
-	return config.Listen(ctx, "tcp", address)
-}
-
-// Addrs are the addresses that Listen has bound, in the order of
-// Options.Listeners.
-func (s *Server) Addrs() []net.Addr {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	addrs := make([]net.Addr, len(s.bound))
-	for i, b := range s.bound {
-		addrs[i] = b.Addr()
-	}
-	return addrs
-}
-
-// ListenAndServe binds Options.Listeners, if Listen has not, and serves them
-// until Shutdown or Close; then it returns ErrServerClosed. Any other error
-// means that a listener failed; the server is then closed.
-func (s *Server) ListenAndServe() error {
-	if err := s.Listen(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	bound := s.bound
-	s.mu.Unlock()
-	failed := make(chan error, len(bound))
-	for _, b := range bound {
-		go func() { failed <- s.serve(b.Listener, b.spec) }()
-	}
-	err := <-failed
-	if !errors.Is(err, ErrServerClosed) {
-		s.Close()
-	}
-	return err
-}
-
-// Serve serves a control listener of the caller's until Shutdown or Close, and
-// then returns ErrServerClosed. It closes the listener. Clients may use AUTH
-// TLS if the server has a certificate.
-func (s *Server) Serve(l net.Listener) error { return s.serve(l, Listener{}) }
-
-// ServeTLS is Serve with TLS before the greeting (implicit TLS).
-func (s *Server) ServeTLS(l net.Listener) error {
-	if s.tls == nil {
-		l.Close()
-		return errors.New("server: ServeTLS needs Options.TLS")
-	}
-	return s.serve(l, Listener{ImplicitTLS: true})
-}
-
-func (s *Server) serve(l net.Listener, spec Listener) error {
-	if !s.track(l) {
-		l.Close()
-		return ErrServerClosed
-	}
-	defer s.untrack(l)
-	for {
-		conn, err := l.Accept()
-		switch {
-		case err == nil:
-			s.admit(conn, spec)
-		case s.isClosing():
-			return ErrServerClosed
-		case isTemporary(err):
-			// No file descriptor is left, most likely. The connection stays
-			// queued in the kernel, so trying again at once would spin.
-			s.log.Error("accept", zap.Stringer("address", l.Addr()), zap.Error(err))
-			time.Sleep(10 * time.Millisecond)
-		default:
-			return fmt.Errorf("server: accept on %v: %w", l.Addr(), err)
-		}
-	}
-}
-
-func isTemporary(err error) bool {
-	var t interface{ Temporary() bool }
-	return errors.As(err, &t) && t.Temporary()
-}
-
-func (s *Server) track(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
-	}
-	s.listeners[l] = struct{}{}
-	s.accepts.Add(1)
-	return true
-}
-
-func (s *Server) untrack(l net.Listener) {
-	l.Close()
-	s.mu.Lock()
-	delete(s.listeners, l)
-	s.mu.Unlock()
-	s.accepts.Done()
-}
-
-func (s *Server) isClosing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing
 }
 
 // admit registers a session for the connection and starts it.
@@ -224,7 +75,7 @@ func (s *Server) admit(conn net.Conn, spec Listener) {
 		return
 	}
 	s.mu.Lock()
-	if s.closing {
+	if s.closed {
 		s.mu.Unlock()
 		conn.Close()
 		return
@@ -246,7 +97,7 @@ func (s *Server) admit(conn net.Conn, spec Listener) {
 // refused there are too many: each has to be told why, under TLS after a
 // handshake that the client may drag out.
 func (s *Server) isOverrunLocked() bool {
-	limit := s.opts.Limits.Sessions
+	limit := s.current().Limits.Sessions
 	return limit > 0 && len(s.live) >= 2*limit+100
 }
 
@@ -258,10 +109,8 @@ func (s *Server) enter(session *session) (refusal string) {
 	defer s.mu.Unlock()
 	s.perIP[network]++
 	session.counted = true
-	limits := s.opts.Limits
+	limits := s.current().Limits
 	switch {
-	case s.closing:
-		return "The server is shutting down."
 	case limits.Sessions > 0 && len(s.live) > limits.Sessions:
 		s.refusals[LimitSessions].Add(1)
 		return "Too many sessions on this server, try again later."
@@ -285,35 +134,14 @@ func (s *Server) leave(session *session) {
 	s.sessions.Done()
 }
 
-// Shutdown stops accepting, tells idle sessions so (421), lets running
-// transfers end, and returns nil when the last session has. When ctx is done
-// first it returns ctx's error; the remaining sessions run on until Close.
-// The allocator of the passive ports stays open.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopAccepting()
-	for _, session := range s.liveSessions() {
-		session.drain()
-	}
-	ended := make(chan struct{})
-	go s.waitForSessions(ended)
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *Server) waitForSessions(ended chan<- struct{}) {
-	s.sessions.Wait()
-	close(ended)
-}
-
 // Close stops accepting, ends every session at once, and returns when nothing
 // runs on their behalf. It always returns nil and may be called again, also
 // after a Shutdown that ran out of time.
 func (s *Server) Close() error {
 	s.stopAccepting()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	for _, session := range s.liveSessions() {
 		session.kill(errServerClosing)
 	}
@@ -348,8 +176,18 @@ func (s *Server) liveSessions() []*session {
 type Statistics struct {
 	// Sessions is the number of control connections.
 	Sessions int
+	// LoggedIn is how many of them have logged in.
+	LoggedIn int
+	// Accepted is the number of control connections so far, those that Admit
+	// refused left out.
+	Accepted uint64
 	// Transfers is the number of sessions with a running transfer.
 	Transfers int
+	// Bytes is how many bytes data connections have moved, those of running
+	// transfers included, by Direction.
+	Bytes [DirectionListing + 1]uint64
+	// Handshakes counts TLS handshakes that succeeded, by Channel.
+	Handshakes [ChannelData + 1]TLSHandshakes
 	// NotResumed counts the data connections refused because they did not
 	// resume their control connection's TLS session (SessionReuseRequired).
 	NotResumed uint64
@@ -363,11 +201,25 @@ type Statistics struct {
 func (s *Server) Statistics() Statistics {
 	sessions := s.liveSessions()
 	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load(), TurnedAway: s.turned.total()}
+	s.mu.Lock()
+	stats.Accepted = s.lastID
+	s.mu.Unlock()
 	for _, session := range sessions {
-		if session.currentTransfer() != nil {
+		session.mu.Lock()
+		t, loggedIn := session.transfer, session.about.loggedIn
+		session.mu.Unlock()
+		if loggedIn {
+			stats.LoggedIn++
+		}
+		if t != nil {
 			stats.Transfers++
+			s.traffic.count(t)
 		}
 	}
+	for direction := range s.traffic {
+		stats.Bytes[direction] = s.traffic[direction].Load()
+	}
+	stats.Handshakes = s.handshakes.totals()
 	for limit := range s.refusals {
 		stats.OverLimit[limit] = s.refusals[limit].Load()
 	}

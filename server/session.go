@@ -32,6 +32,7 @@ type parameters struct {
 	form       form
 	epsvOnly   bool  // EPSV ALL (RFC 2428 §4)
 	restart    int64 // REST
+	allocated  int64 // ALLO
 	renaming   bool  // RNFR was the last command
 	renameFrom string
 	copyFrom   string
@@ -53,6 +54,7 @@ func initialParameters() parameters {
 // goroutine of the engine's; what the two share is under mu.
 type session struct {
 	server  *Server
+	opts    *settings // those with which it began
 	id      uint64
 	spec    Listener
 	started time.Time
@@ -97,9 +99,11 @@ type session struct {
 	mu        sync.Mutex
 	transfer  *transfer
 	held      []command // behind a running transfer
-	reading   bool      // waiting for the client's next command
+	current   command   // that is being answered, if not reading
+	about     about
+	reading   bool // waiting for the client's next command
 	idleSince time.Time
-	draining  bool
+	drainBy   time.Time // when to end for the server's sake; zero: not told to
 
 	loginSince time.Time // when the client had to begin to log in
 
@@ -108,11 +112,12 @@ type session struct {
 
 func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 	ctx, cancel := context.WithCancelCause(context.Background())
+	opts := s.current()
 	session := &session{
-		server: s, id: id, spec: spec, started: time.Now(), ctx: ctx, cancel: cancel,
-		log: s.log, protectedData: spec.ImplicitTLS, idleTimeout: s.opts.Limits.IdleTimeout, parameters: initialParameters(),
+		server: s, opts: opts, id: id, spec: spec, started: time.Now(), ctx: ctx, cancel: cancel,
+		log: s.log, protectedData: spec.ImplicitTLS, idleTimeout: opts.Limits.IdleTimeout, parameters: initialParameters(),
 	}
-	limits := s.opts.Limits
+	limits := opts.Limits
 	session.pace = pace.NewCommands(limits.CommandsPerSecond)
 	session.links = newLinks(limits.Bandwidth.UploadPerSession, limits.Bandwidth.DownloadPerSession)
 	session.control = newControl(session, conn)
@@ -152,7 +157,7 @@ func (s *session) start() {
 // TLS listener. A client that may not stay has a right to the handshake, too:
 // without it, it could not be told why.
 func (s *session) prepare() (refusal string, err error) {
-	timeout := s.server.opts.Limits.LoginTimeout
+	timeout := s.opts.Limits.LoginTimeout
 	if len(s.spec.ProxyProtocol) > 0 {
 		if err := s.control.readProxyHeader(s.spec.ProxyProtocol, timeout); err != nil {
 			s.proxy = addrPortOf(s.control.RemoteAddr())
@@ -164,6 +169,7 @@ func (s *session) prepare() (refusal string, err error) {
 	if s.proxy.IsValid() && s.isTurnedAway() {
 		return "", errTurnedAway
 	}
+	s.noteAbout()
 	refusal = s.server.enter(s)
 	if s.spec.ImplicitTLS {
 		if err := s.control.startTLS(timeout); err != nil {
@@ -178,7 +184,7 @@ func (s *session) prepare() (refusal string, err error) {
 
 // peers is where the session's data connections may come from.
 func (s *session) peers() netip.Prefix {
-	if ports := s.server.opts.Ports; ports != nil {
+	if ports := s.opts.Ports; ports != nil {
 		return ports.Peers(s.client.Addr())
 	}
 	return netip.Prefix{}
@@ -203,7 +209,7 @@ func (s *session) end() {
 		}
 		s.dropSetup()
 		s.logOut()
-		if s.server.tls != nil {
+		if s.opts.TLS != nil {
 			s.server.tls.ledger.leave(s.id)
 		}
 		s.log.Info("session closed", zap.Duration("duration", time.Since(s.started)))

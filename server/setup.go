@@ -45,7 +45,7 @@ func (d *dataSetup) open(ctx context.Context) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	return d.session.server.dialer.dial(ctx, d.session.local.Addr(), d.target)
+	return d.session.opts.dialer.dial(ctx, d.session.local.Addr(), d.target)
 }
 
 // close gives the passive port back. It may be called at any time and again.

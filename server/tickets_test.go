@@ -41,7 +41,7 @@ func TestTicketKeysRotate(t *testing.T) {
 // issueTicket returns the ticket that a handshake with session id makes.
 func issueTicket(t *testing.T, tickets *tickets, id uint64) (ticket []byte) {
 	t.Helper()
-	config := tickets.base.Clone()
+	config := tickets.base.Load().Clone()
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) (_ []byte, err error) {
 		ticket, err = tickets.wrapFor(id)(state, session)
 		return ticket, err
@@ -72,7 +72,7 @@ func issueTicket(t *testing.T, tickets *tickets, id uint64) (ticket []byte) {
 }
 
 func readTicket(tickets *tickets, ticket []byte) uint64 {
-	session, err := tickets.base.DecryptTicket(ticket, tls.ConnectionState{})
+	session, err := tickets.base.Load().DecryptTicket(ticket, tls.ConnectionState{})
 	if err != nil || session == nil {
 		return 0
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,10 +21,12 @@ import (
 // control connection carries the session's id, encrypted under keys that are
 // only in memory, so a data connection that resumes it proves whose it is.
 type tickets struct {
-	base   *tls.Config // its keys encrypt all tickets; otherwise only cloned
 	ledger ledger
+	// base is the configuration in force. Its keys encrypt all tickets;
+	// otherwise it is only cloned. Nil: no TLS.
+	base atomic.Pointer[tls.Config]
 
-	mu      sync.Mutex
+	mu      sync.Mutex // held while base or keys change
 	keys    [][32]byte // newest first
 	renewAt time.Time
 }
@@ -36,12 +39,25 @@ const (
 )
 
 func newTickets(config *tls.Config) *tickets {
-	base := config.Clone()
-	base.SessionTicketsDisabled = false
-	if base.MinVersion < tls.VersionTLS12 {
-		base.MinVersion = tls.VersionTLS12
+	t := &tickets{ledger: newLedger()}
+	t.use(config)
+	return t
+}
+
+// use takes another configuration. Tickets of before stay good, and so does the
+// old configuration where none is to be offered any more: there are sessions that
+// need it.
+func (t *tickets) use(config *tls.Config) {
+	if config == nil {
+		return
 	}
-	return &tickets{base: base, ledger: newLedger()}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	base := config.Clone()
+	if len(t.keys) > 0 {
+		base.SetSessionTicketKeys(t.keys)
+	}
+	t.base.Store(base)
 }
 
 // renewKeys makes a new key when its time has come.
@@ -55,7 +71,7 @@ func (t *tickets) renewKeys(now time.Time) {
 	rand.Read(key[:])
 	t.keys = append([][32]byte{key}, t.keys...)
 	t.keys = t.keys[:min(len(t.keys), ticketKeys)]
-	t.base.SetSessionTicketKeys(t.keys)
+	t.base.Load().SetSessionTicketKeys(t.keys)
 	t.renewAt = now.Add(ticketKeyLife)
 }
 
@@ -75,7 +91,7 @@ func (t *tickets) forControl(s *session, shown *tlsHandshake) *tls.Config {
 		return nil, nil
 	}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if host := s.server.findHost(hello.ServerName); host != nil && s.host == nil {
+		if host := s.opts.findHost(hello.ServerName); host != nil && s.host == nil {
 			takeCertificate(config, host.TLS)
 		}
 		offerProtocol(config, hello, "ftp")
@@ -96,7 +112,7 @@ func (t *tickets) forControl(s *session, shown *tlsHandshake) *tls.Config {
 func (t *tickets) forData(s *session, way direction, learnt *tlsHandshake) *tls.Config {
 	t.renewKeys(time.Now())
 	config := t.forHost(s.tlsOptions())
-	silent := way == upload && s.server.opts.SessionReuse != SessionReuseRequired
+	silent := way == upload && s.opts.SessionReuse != SessionReuseRequired
 	wrap := t.wrapFor(s.id)
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
 		learnt.renewed = true
@@ -125,7 +141,7 @@ func (t *tickets) forData(s *session, way direction, learnt *tlsHandshake) *tls.
 
 // open decrypts a ticket. The owner is 0 if it names none.
 func (t *tickets) open(ticket []byte, state tls.ConnectionState) (session *tls.SessionState, owner, serial uint64) {
-	session, err := t.base.DecryptTicket(ticket, state)
+	session, err := t.base.Load().DecryptTicket(ticket, state)
 	if err != nil || session == nil {
 		return nil, 0, 0
 	}
@@ -144,7 +160,7 @@ func speaksTLS13(config *tls.Config, hello *tls.ClientHelloInfo) bool {
 
 // forHost is a copy of the configuration with what a virtual host has of its own.
 func (t *tickets) forHost(host *tls.Config) *tls.Config {
-	config := t.base.Clone()
+	config := t.base.Load().Clone()
 	takeCertificate(config, host)
 	return config
 }
@@ -169,7 +185,7 @@ func offerProtocol(config *tls.Config, hello *tls.ClientHelloInfo, protocol stri
 func (t *tickets) wrapFor(id uint64) func(tls.ConnectionState, *tls.SessionState) ([]byte, error) {
 	return func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
 		session.Extra = append(session.Extra, ticketEntry(id, t.ledger.issue(id)))
-		return t.base.EncryptTicket(state, session)
+		return t.base.Load().EncryptTicket(state, session)
 	}
 }
 
@@ -204,10 +220,12 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	s.sinceTicket.Store(0)
-	learnt.resumed = tlsConn.ConnectionState().DidResume
+	state := tlsConn.ConnectionState()
+	learnt.resumed = state.DidResume
+	s.server.handshakes.count(ChannelData, state.Version)
 	s.resumption.learn(learnt)
 	tickets.ledger.shown(s.id, learnt.owner, learnt.serial)
-	if !learnt.resumed && s.server.opts.SessionReuse == SessionReuseRequired {
+	if !learnt.resumed && s.opts.SessionReuse == SessionReuseRequired {
 		s.server.notResumed.Add(1)
 		s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "not_resumed"})
 		tlsConn.Close()
@@ -218,7 +236,7 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 
 // dataIdentity is what the session's next data connection will show of itself.
 func (s *session) dataIdentity() portalloc.Identity {
-	if !s.protectedData || s.server.opts.SessionReuse == SessionReuseOff {
+	if !s.protectedData || s.opts.SessionReuse == SessionReuseOff {
 		return 0
 	}
 	if !s.resumption.isExpected() || s.server.tls.ledger.mixes(s.id) {
@@ -240,7 +258,7 @@ var errPeeked = errors.New("server: ClientHello read")
 // returns starts from the beginning.
 func (t *tickets) Identify(conn net.Conn) (portalloc.Identity, net.Conn, error) {
 	var owner uint64
-	config := t.base.Clone()
+	config := t.base.Load().Clone()
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
 		_, owner, _ = t.open(ticket, state)
 		return nil, errPeeked

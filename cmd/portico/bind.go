@@ -22,7 +22,9 @@ type service struct {
 	advertise *portalloc.Advertiser // nil before it was made
 	commands  *commandLog           // nil: no file of its own
 	accounts  *accounts             // nil before they were opened
+	defence   *defence              // nil before it was opened
 	hooks     hooks
+	readiness readiness
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
@@ -37,6 +39,11 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	if service.accounts, err = s.openAccounts(); err != nil {
 		return nil, err
 	}
+	if service.defence, err = s.openDefence(log); err != nil {
+		service.close(log)
+		return nil, err
+	}
+	options.OnSecurity, options.Admit = service.defence.observe, service.defence.guard.Admit
 	users, err := s.openUsers(service.accounts, log)
 	faults = append(faults, err)
 	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
@@ -48,7 +55,7 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 		return nil, err
 	}
 
-	service.ports, err = s.bindPassive(log)
+	service.ports, err = s.bindPassive(log, service.defence.observeRefusal)
 	faults = append(faults, err)
 	service.advertise, err = s.newAdvertiser(log)
 	faults = append(faults, err)
@@ -75,6 +82,7 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 		s.sockets.close()
 		return nil, err
 	}
+	s.recordStart(service.defence)
 	return service, nil
 }
 
@@ -93,6 +101,9 @@ func (s *service) close(log *zap.Logger) {
 	if s.commands != nil {
 		s.commands.close()
 	}
+	if s.defence != nil {
+		s.defence.close()
+	}
 	if s.accounts != nil {
 		if err := s.accounts.close(); err != nil {
 			log.Error("quotas were not written", zap.Error(err))
@@ -100,12 +111,12 @@ func (s *service) close(log *zap.Logger) {
 	}
 }
 
-func (s *setup) bindPassive(log *zap.Logger) (*portalloc.Allocator, error) {
+func (s *setup) bindPassive(log *zap.Logger, onRefused func(portalloc.Refusal)) (*portalloc.Allocator, error) {
 	if s.config.Passive.Ports.Len() == 0 {
 		return nil, nil
 	}
 	options := allocatorOptions(s.config)
-	options.Logger, options.Listen = log, s.sockets.listenPort
+	options.Logger, options.Listen, options.OnRefused = log, s.sockets.listenPort, onRefused
 	ports, err := portalloc.New(options)
 	if err != nil {
 		return nil, s.fault("passive.ports", "%s (--passive-ports)%s", withoutPackage(err), passiveRemedy(err))

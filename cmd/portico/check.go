@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/portalloc"
 )
 
@@ -24,9 +25,9 @@ func (p *program) checkCommand() *cobra.Command {
 users' password hashes and homes, the certificates, whether the control and
 passive ports can be bound, whether the buckets of object storage can be listed,
 and whether the commands and spools of hooks can be used. Exit code 1 if one
-fails. Warnings and notices are
-about passive ports that would fail later, now and then. Run it as the user that
-will run the server, while the server does not run.`,
+fails. Warnings and notices are about passive ports that would fail later, now
+and then. Run it as the user that will run the server, while the server does not
+run.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.takeDirectory(args)
@@ -69,6 +70,8 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		usersErr = s.tryUsers()
 	}
 	r.add("users", s.describeUsers(), usersErr)
+	s.checkSQL(ctx, r)
+	s.checkLDAP(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
 		r.add("buckets", "", bucketsErr)
@@ -95,6 +98,10 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
+	r.add("defence", describeDefence(cfg.Defence), s.checkDefence())
+	if cfg.Log.Audit != "" {
+		r.add("audit log", string(cfg.Log.Audit), s.tryAuditLog())
+	}
 	if cfg.Log.Commands != "" {
 		r.add("command log", string(cfg.Log.Commands), s.tryCommandLog())
 	}
@@ -105,6 +112,17 @@ func describeFile(file string) string {
 		return "no file; defaults, environment and flags"
 	}
 	return file
+}
+
+func describeDefence(d config.Defence) string {
+	switch {
+	case !d.Enabled:
+		return "nobody is banned for what they do"
+	case d.BanFile == "":
+		return "bans are kept until the server stops (defence.ban_file is not set)"
+	default:
+		return "bans are kept in " + string(d.BanFile)
+	}
 }
 
 // describeUsers counts those of the configuration and names where others come
@@ -191,7 +209,7 @@ func (s *setup) tryListener(ctx context.Context, index int) error {
 }
 
 func (s *setup) checkPassive(r *report) {
-	ports, err := s.bindPassive(zap.NewNop())
+	ports, err := s.bindPassive(zap.NewNop(), nil)
 	if ports != nil {
 		err = errors.Join(err, ports.Close())
 	}

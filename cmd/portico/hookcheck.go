@@ -88,10 +88,7 @@ func (s *setup) userWith(path string, changing bool) string {
 	for _, h := range s.hosts {
 		all = append(all, h.users...)
 	}
-	absolute, err := filepath.Abs(path)
-	if err != nil { // the working directory is gone
-		absolute = path
-	}
+	path = absolutePath(path)
 	for _, u := range all {
 		home := driver.UserMount{Storage: u.Storage, Permissions: u.Permissions}
 		home.Storage.Dir = cmp.Or(u.Storage.Dir, u.Home)
@@ -101,14 +98,25 @@ func (s *setup) userWith(path string, changing bool) string {
 			}
 			for _, template := range []string{m.Storage.Dir, m.Storage.Base} {
 				// A link in the home could be made to lead to something else.
-				if dir, err := driver.ExpandDir(template, u.Name); err == nil && dir != "" &&
-					(isWithin(dir, absolute) || isWithin(resolved(dir), resolved(absolute))) {
+				dir, err := driver.ExpandDir(template, u.Name)
+				if err != nil || dir == "" {
+					continue
+				}
+				if dir = absolutePath(dir); isWithin(dir, path) || isWithin(resolved(dir), resolved(path)) {
 					return u.Name
 				}
 			}
 		}
 	}
 	return ""
+}
+
+func absolutePath(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil { // the working directory is gone
+		return path
+	}
+	return absolute
 }
 
 // isWithin says whether the path is the directory or lies in it.

@@ -25,7 +25,7 @@ type hook interface {
 }
 
 // leastHookTime is what hooks have to come to an end after the last session,
-// however much of shutdown_timeout that has left.
+// however much of drain.timeout that has left.
 const leastHookTime = 5 * time.Second
 
 // open makes the hooks of the configuration. Webhooks post at once what earlier

@@ -143,7 +143,15 @@ func TestCheckOfHooks(t *testing.T) {
 	home, parent := t.TempDir(), t.TempDir()
 	program, plain := filepath.Join(home, "program"), filepath.Join(parent, "plain")
 	file := writeFile(t, "file", "")
-	link := filepath.Join(parent, "link")
+	link, relativeHome := filepath.Join(parent, "link"), t.TempDir()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(here, relativeHome)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, err := range []error{
 		os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700), os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o600), os.Symlink(home, link),
 	} {
@@ -168,6 +176,7 @@ func TestCheckOfHooks(t *testing.T) {
 		"a spool to be made":          {hook: post, change: func(h *config.Hook) { h.Spool = config.Path(filepath.Join(parent, "deep", "spool")) }},
 		"a spool that is a file":      {hook: post, change: func(h *config.Hook) { h.Spool = config.Path(file) }, want: "hooks[0].spool: nothing can be made in " + file + ": not a directory"},
 		"a spool that users see":      {hook: post, change: func(h *config.Hook) { h.Spool = config.Path(filepath.Join(home, "spool")) }, want: "hooks[0].spool: " + filepath.Join(home, "spool") + " lies in a home or mount of the user alice"},
+		"a home by a relative path":   {hook: post, change: func(h *config.Hook) { h.Spool = config.Path(filepath.Join(relativeHome, "spool")) }, want: "of the user carol"},
 		"a spool in a mount":          {hook: post, change: func(h *config.Hook) { h.Spool = "/srv/in/bob/spool" }, want: "of the user bob"},
 		"a spool beside a mount":      {hook: post, change: func(h *config.Hook) { h.Spool = config.Path(parent + "/in") }},
 		"a short secret":              {hook: post, change: func(h *config.Hook) { h.Secret = "hidden" }, want: "hooks[0].secret: has 6 characters, which can be guessed"},
@@ -184,6 +193,7 @@ func TestCheckOfHooks(t *testing.T) {
 			}
 			s.users = []driver.User{
 				{Name: "reader", Home: "/usr", Permissions: driver.ReadOnly},
+				{Name: "carol", Home: relative, Permissions: driver.AllPermissions},
 				{Name: "alice", Home: home, Permissions: driver.AllPermissions},
 			}
 			s.hosts = []hostSetup{{users: []driver.User{{

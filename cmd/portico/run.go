@@ -75,6 +75,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.passwdCommand(),
 		p.userCommand(),
 		p.quotaCommand(),
+		p.banCommand(),
 		p.versionCommand(),
 	)
 	return root

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-
-	"github.com/portico-ftp/portico/server"
 )
 
 func (p *program) serveCommand() *cobra.Command {
@@ -23,7 +19,8 @@ func (p *program) serveCommand() *cobra.Command {
 
 DIR needs no configuration: without --user and --anonymous, a user named ftp gets
 a new password, which is printed once. Logs go to standard error. SIGTERM and
-SIGINT let running transfers end; a second one ends the server at once.`,
+SIGINT let running transfers end (drain in the configuration), and then the exit
+code is 0; a second one ends the server at once.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.takeDirectory(args)
@@ -61,7 +58,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
 	defer s.watchBuckets(ctx, log)()
-	return service.run(ctx, s.config.ShutdownTimeout, log)
+	return service.run(ctx, s.config.Drain, log)
 }
 
 func (s *service) logStart(log *zap.Logger, setup *setup) {
@@ -95,40 +92,4 @@ func texts(addresses []net.Addr) []string {
 		all[i] = address.String()
 	}
 	return all
-}
-
-// run serves until ctx is done, and then until the running transfers have
-// ended or the timeout has.
-func (s *service) run(ctx context.Context, timeout time.Duration, log *zap.Logger) error {
-	upkeep := s.accounts.startUpkeep(ctx, log)
-	defer upkeep.stop()
-	ended := make(chan error, 1)
-	go s.listenAndServe(ended)
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("shutting down", zap.Duration("timeout", timeout), zap.Int("sessions", s.server.Statistics().Sessions))
-	s.shutdown(context.WithoutCancel(ctx), timeout, log)
-	if err := <-ended; !errors.Is(err, server.ErrServerClosed) {
-		return err
-	}
-	log.Info("stopped")
-	return nil
-}
-
-func (s *service) listenAndServe(ended chan<- error) { ended <- s.server.ListenAndServe() }
-
-func (s *service) shutdown(ctx context.Context, timeout time.Duration, log *zap.Logger) {
-	deadline := time.Now().Add(timeout)
-	untilDeadline, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	if err := s.server.Shutdown(untilDeadline); err != nil {
-		statistics := s.server.Statistics()
-		log.Warn("shutdown_timeout is over, ending what still runs",
-			zap.Int("sessions", statistics.Sessions), zap.Int("transfers", statistics.Transfers))
-	}
-	s.server.Close()
-	s.hooks.close(ctx, max(time.Until(deadline), leastHookTime), log)
 }

@@ -185,7 +185,9 @@ func (d *download) Read(p []byte) (int, error) {
 	if err := d.open(); err != nil {
 		return 0, inPath("read", d.name, err)
 	}
+	stop := d.fs.unlessStalled(d.cancel)
 	n, err := d.reader.Read(p)
+	err = stop(err)
 	d.at += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, inPath("read", d.name, fromStore(err))
@@ -205,7 +207,9 @@ func (d *download) open() error {
 		return nil
 	}
 	ctx, cancel := d.fs.transfer()
+	stop := d.fs.unlessStalled(cancel)
 	reader, err := d.fs.bucket.NewRangeReader(ctx, d.fs.key(d.name), d.at, -1, nil)
+	err = stop(err)
 	if err != nil {
 		cancel()
 		return fromStore(err)

@@ -45,6 +45,10 @@ type Options struct {
 	// Timeout limits each request but those that move a file's bytes. Zero:
 	// 30 s. Negative: nothing limits them.
 	Timeout time.Duration
+	// Stall is how long a transfer may wait for the store to take or give a
+	// byte, or to confirm the upload, before it fails. Zero: 5 min, in which a
+	// slow line moves a part. Negative: it waits for ever.
+	Stall time.Duration
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
@@ -54,6 +58,7 @@ const (
 	DefaultPartSize    = 8 << 20
 	DefaultConcurrency = 2
 	DefaultTimeout     = 30 * time.Second
+	DefaultStall       = 5 * time.Minute
 )
 
 // FS is a bucket, or what lies behind a prefix in it, as an afero.Fs. It is
@@ -78,6 +83,9 @@ func New(bucket *blob.Bucket, opts Options) *FS {
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = DefaultTimeout
+	}
+	if opts.Stall == 0 {
+		opts.Stall = DefaultStall
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -271,25 +279,3 @@ func (f *FS) Chown(name string, _, _ int) error { return unsupported("chown", na
 // Chtimes implements afero.Fs and always refuses: the time of an object is that
 // of its upload.
 func (f *FS) Chtimes(name string, _, _ time.Time) error { return unsupported("chtimes", name) }
-
-// info is what is known of an object or a directory.
-type info struct {
-	name    string
-	size    int64
-	modTime time.Time
-	dir     bool
-}
-
-func (i info) Name() string       { return i.name }
-func (i info) Size() int64        { return i.size }
-func (i info) ModTime() time.Time { return i.modTime }
-func (i info) IsDir() bool        { return i.dir }
-func (i info) Sys() any           { return nil }
-
-// Mode returns what a client may expect: stores have no modes.
-func (i info) Mode() os.FileMode {
-	if i.dir {
-		return os.ModeDir | 0o755
-	}
-	return 0o644
-}

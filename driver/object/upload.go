@@ -1,6 +1,7 @@
 package object
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path"
 	"syscall"
+	"time"
 
 	"github.com/spf13/afero"
 	"gocloud.dev/blob"
@@ -136,7 +138,9 @@ func (u *upload) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	stop := u.fs.unlessStalled(u.cancel)
 	n, err := u.to.Write(p)
+	err = stop(err)
 	u.size += int64(n)
 	if err != nil {
 		u.TransferError(err)
@@ -170,8 +174,13 @@ func (u *upload) Close() error {
 	u.closed = true
 	defer u.cancel()
 	if u.failed == nil {
+		stop := u.fs.unlessStalled(u.cancel)
 		_ = u.to.Close() // never fails
-		return inPath("close", u.name, fromStore(<-u.done))
+		err := <-u.done
+		if stalled := stop(err); err != nil { // otherwise it was complete before
+			err = stalled
+		}
+		return inPath("close", u.name, fromStore(err))
 	}
 	// In this order: of a reader that fails, some drivers publish what it gave.
 	u.cancel()
@@ -186,4 +195,21 @@ func (u *upload) Close() error {
 // transfer is the context of what moves a file's bytes.
 func (f *FS) transfer() (context.Context, context.CancelFunc) {
 	return context.WithCancel(context.Background())
+}
+
+// unlessStalled cancels what moves bytes if it waits for the store for too
+// long: a store that has fallen silent would hold up the session, and the end
+// of the server. Stop ends that, and says so in the error that came of it, or is
+// to come.
+func (f *FS) unlessStalled(cancel context.CancelFunc) (stop func(error) error) {
+	if f.opts.Stall < 0 {
+		return func(err error) error { return err }
+	}
+	timer := time.AfterFunc(f.opts.Stall, cancel)
+	return func(err error) error {
+		if timer.Stop() {
+			return err
+		}
+		return fmt.Errorf("the store has not answered for %v: %w", f.opts.Stall, cmp.Or(err, context.Canceled))
+	}
 }

@@ -62,12 +62,15 @@ func Program() (string, error) {
 	return strings.TrimSpace(string(path)), nil
 }
 
-// Start starts a server that keeps everything in dir, which must be empty and
-// in a file system with extended attributes, and makes the bucket. The caller
-// closes the server, and removes dir.
+// Start starts a server that keeps everything in dir, which it makes if it is
+// missing, and which must be empty and in a file system with extended
+// attributes. It makes the bucket. The caller closes the server, and removes dir.
 func Start(ctx context.Context, dir string) (*Server, error) {
 	program, err := Program()
 	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	var s *Server

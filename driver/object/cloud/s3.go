@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
 
@@ -47,10 +48,13 @@ func (o *Options) openS3(ctx context.Context, address *url.URL) (*blob.Bucket, e
 	if client.Options().Region == "" {
 		return nil, errors.Join(errors.New("the region is missing: add ?region=eu-central-1 to the address, or set AWS_REGION; other servers than Amazon's take us-east-1"), bucket.Close())
 	}
-	if keys != nil {
-		// The bucket holds this very client: an address has no place for keys.
-		*client = *s3.New(client.Options(), func(o *s3.Options) { o.Credentials = aws.NewCredentialsCache(keys) })
-	}
+	// The bucket holds this very client, and an address has no place for this.
+	*client = *s3.New(client.Options(), func(o *s3.Options) {
+		o.Logger = logging.Nop{} // otherwise each download of an object in parts writes to standard error
+		if keys != nil {
+			o.Credentials = aws.NewCredentialsCache(keys)
+		}
+	})
 	o.BeforeWrite = forgetful(client, o.Options)
 	return bucket, nil
 }

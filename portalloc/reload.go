@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// Resize replaces the list of ports. The new ones are bound first: on an error
-// nothing has changed. Leases on ports that are no longer named run on, and
-// each such port is closed with its last lease. After Close it returns
-// ErrClosed.
-func (a *Allocator) Resize(ports, advertised PortList) error {
-	a.resizing.Lock()
-	defer a.resizing.Unlock()
-	plan, err := a.planResize(ports, advertised)
+// Reload puts other options into force. New ports are bound first: on an error
+// nothing has changed. Leases on ports that are no longer named run on, and each
+// such port is closed with its last lease. Sharing cannot change while there are
+// leases that the old one has let in, so it has to stay; Logger, Listen, Observer,
+// OnRefused and Identify stay as they were, whatever the options say. After Close
+// it returns ErrClosed.
+func (a *Allocator) Reload(opts Options) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	plan, err := a.planReload(opts)
 	if err != nil {
 		return err
 	}
@@ -34,8 +36,8 @@ func (a *Allocator) Resize(ports, advertised PortList) error {
 	return nil
 }
 
-// resizePlan is what a Resize comes to.
-type resizePlan struct {
+// reloadPlan is what a Reload comes to.
+type reloadPlan struct {
 	opts       Options
 	ports      []*port  // all that are to be
 	advertised []uint16 // theirs, in the same order
@@ -43,19 +45,23 @@ type resizePlan struct {
 	wanted     []*port  // those of them that are retired
 }
 
-// planResize works out what to do, and keeps retired ports that are to come
+// planReload works out what to do, and keeps retired ports that are to come
 // back from being closed meanwhile.
-func (a *Allocator) planResize(ports, advertised PortList) (resizePlan, error) {
+func (a *Allocator) planReload(opts Options) (reloadPlan, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		return resizePlan{}, ErrClosed
+		return reloadPlan{}, ErrClosed
 	}
-	plan := resizePlan{opts: a.opts}
-	plan.opts.Ports, plan.opts.AdvertisedPorts = ports, advertised
-	plan.opts = plan.opts.withDefaults()
+	before := a.options()
+	opts.Logger, opts.Listen = before.Logger, before.Listen
+	opts.Observer, opts.OnRefused, opts.Identify = before.Observer, before.OnRefused, before.Identify
+	plan := reloadPlan{opts: opts.withDefaults()}
 	if err := plan.opts.validate(); err != nil {
-		return resizePlan{}, err
+		return reloadPlan{}, err
+	}
+	if plan.opts.Sharing != before.Sharing {
+		return reloadPlan{}, fmt.Errorf("portalloc: Options.Sharing is %v and cannot become %v while the ports are in use: start anew", before.Sharing, plan.opts.Sharing)
 	}
 	held := make(map[uint16]*port, len(a.ports)+len(a.retired))
 	for _, p := range a.ports {
@@ -79,8 +85,8 @@ func (a *Allocator) planResize(ports, advertised PortList) (resizePlan, error) {
 	return plan, nil
 }
 
-// giveUpLocked undoes what planResize did.
-func (a *Allocator) giveUpLocked(plan resizePlan) {
+// giveUpLocked undoes what planReload did.
+func (a *Allocator) giveUpLocked(plan reloadPlan) {
 	for _, p := range plan.wanted {
 		p.wanted = false
 		a.closeIfUnusedLocked(p)
@@ -89,7 +95,7 @@ func (a *Allocator) giveUpLocked(plan resizePlan) {
 
 // adoptLocked makes the plan's ports those of new leases and retires the
 // others.
-func (a *Allocator) adoptLocked(plan resizePlan) {
+func (a *Allocator) adoptLocked(plan reloadPlan) {
 	for _, p := range a.ports {
 		a.retired[p] = struct{}{}
 	}
@@ -102,12 +108,13 @@ func (a *Allocator) adoptLocked(plan resizePlan) {
 		a.closeIfUnusedLocked(p)
 	}
 	a.ports = plan.ports
-	a.opts.Ports, a.opts.AdvertisedPorts = plan.opts.Ports, plan.opts.AdvertisedPorts
+	a.inForce.Store(&plan.opts)
 	now := time.Now()
 	for _, p := range a.ports {
 		a.serveLocked(p, netip.Prefix{}, now)
 	}
 	a.searchSoonLocked(now) // a port that has come back may have old leases
+	a.wakeByLocked(now)     // leases may be due sooner
 }
 
 func (a *Allocator) closeIfUnusedLocked(p *port) {

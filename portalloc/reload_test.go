@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-func TestResizeBindsAndReleasesPorts(t *testing.T) {
+func TestReloadBindsAndReleasesPorts(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 3}}}, func(t *testing.T, b *testbed) {
-		if err := b.Resize(PortList{{3, 6}}, PortList{{13, 16}}); err != nil {
+		if err := resize(b, PortList{{3, 6}}, PortList{{13, 16}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.net.bound().String(); got != "3-6" {
@@ -31,7 +31,7 @@ func TestResizeBindsAndReleasesPorts(t *testing.T) {
 func TestLeaseOnARetiredPortRunsOn(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 1}}}, func(t *testing.T, b *testbed) {
 		l := b.try("203.0.113.1")
-		if err := b.Resize(PortList{{2, 2}}, PortList{{22, 22}}); err != nil {
+		if err := resize(b, PortList{{2, 2}}, PortList{{22, 22}}); err != nil {
 			t.Fatal(err)
 		}
 		s := b.Snapshot()
@@ -49,12 +49,12 @@ func TestLeaseOnARetiredPortRunsOn(t *testing.T) {
 	})
 }
 
-func TestResizeBringsARetiredPortBack(t *testing.T) {
+func TestReloadBringsARetiredPortBack(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 2}}}, func(t *testing.T, b *testbed) {
 		for b.try("203.0.113.1").Port() != 1 {
 		}
 		for _, ports := range []PortList{{{2, 2}}, {{1, 1}}} {
-			if err := b.Resize(ports, nil); err != nil {
+			if err := resize(b, ports, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -70,25 +70,25 @@ func TestResizeBringsARetiredPortBack(t *testing.T) {
 }
 
 // TestLeaseEndsWhileItsPortComesBack ends the last lease of a retired port in
-// the middle of the Resize that wants the port again.
+// the middle of the Reload that wants the port again.
 func TestLeaseEndsWhileItsPortComesBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		fails bool
 		bound string
 	}{
-		"the port stays when the Resize succeeds": {false, "1,3"},
+		"the port stays when the Reload succeeds": {false, "1,3"},
 		"the port is closed when it fails":        {true, "2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Options{Ports: PortList{{1, 1}}}, func(t *testing.T, b *testbed) {
 				l := b.try("203.0.113.1")
-				if err := b.Resize(PortList{{2, 2}}, nil); err != nil {
+				if err := resize(b, PortList{{2, 2}}, nil); err != nil {
 					t.Fatal(err)
 				}
 				b.net.taken[3] = test.fails
 				b.net.onListen = func() { l.Close() }
-				if err := b.Resize(PortList{{1, 1}, {3, 3}}, nil); (err != nil) != test.fails {
-					t.Errorf("Resize: %v; want an error: %v", err, test.fails)
+				if err := resize(b, PortList{{1, 1}, {3, 3}}, nil); (err != nil) != test.fails {
+					t.Errorf("Reload: %v; want an error: %v", err, test.fails)
 				}
 				if got := b.net.bound().String(); got != test.bound {
 					t.Errorf("bound %s; want %s", got, test.bound)
@@ -98,18 +98,18 @@ func TestLeaseEndsWhileItsPortComesBack(t *testing.T) {
 	}
 }
 
-func TestCloseDuringAResize(t *testing.T) {
+func TestCloseDuringAReload(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 2}}}, func(t *testing.T, b *testbed) {
 		b.untilPort("203.0.113.1", func(port uint16) bool { return port == 1 })
-		if err := b.Resize(PortList{{2, 2}}, nil); err != nil { // port 1 retires
+		if err := resize(b, PortList{{2, 2}}, nil); err != nil { // port 1 retires
 			t.Fatal(err)
 		}
 		b.net.onListen = func() {
 			b.net.onListen = nil
 			b.Close()
 		}
-		if err := b.Resize(PortList{{1, 4}}, nil); !errors.Is(err, ErrClosed) {
-			t.Errorf("Resize: %v; want ErrClosed", err)
+		if err := resize(b, PortList{{1, 4}}, nil); !errors.Is(err, ErrClosed) {
+			t.Errorf("Reload: %v; want ErrClosed", err)
 		}
 		if bound := b.net.bound(); bound.Len() > 0 {
 			t.Errorf("ports %v are bound after Close", bound)
@@ -117,12 +117,12 @@ func TestCloseDuringAResize(t *testing.T) {
 	})
 }
 
-func TestResizeThatFailsChangesNothing(t *testing.T) {
+func TestReloadThatFailsChangesNothing(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 3}}, AdvertisedPorts: PortList{{11, 13}}}, func(t *testing.T, b *testbed) {
 		for len(b.age.leases()) < 3 {
 			b.try("203.0.113.1")
 		}
-		if err := b.Resize(PortList{{3, 3}}, PortList{{33, 33}}); err != nil { // 1 and 2 retire
+		if err := resize(b, PortList{{3, 3}}, PortList{{33, 33}}); err != nil { // 1 and 2 retire
 			t.Fatal(err)
 		}
 		b.net.taken[5] = true
@@ -131,7 +131,7 @@ func TestResizeThatFailsChangesNothing(t *testing.T) {
 			"no ports":         {},
 			"wrong advertised": {PortList{{1, 3}}, PortList{{21, 22}}},
 		} {
-			err := b.Resize(test.ports, test.advertised)
+			err := resize(b, test.ports, test.advertised)
 			if err == nil {
 				t.Errorf("%s: no error", name)
 			} else if name == "a port is taken" && !strings.Contains(err.Error(), "5") {
@@ -153,11 +153,11 @@ func TestResizeThatFailsChangesNothing(t *testing.T) {
 	})
 }
 
-func TestResizeServesThoseWhoWait(t *testing.T) {
+func TestReloadServesThoseWhoWait(t *testing.T) {
 	inBubble(t, Options{Ports: PortList{{1, 1}}}, func(t *testing.T, b *testbed) {
 		b.try("203.0.113.1")
 		first, second := b.wait(claimOf("203.0.113.1")), b.wait(claimOf("203.0.113.1"))
-		if err := b.Resize(PortList{{1, 3}}, nil); err != nil {
+		if err := resize(b, PortList{{1, 3}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -210,6 +210,45 @@ func TestPortOfALargeRangeThatIsTaken(t *testing.T) {
 			if slices.Contains(resting, p.listen) && !b.isFreeLocked(p, Claim{}, claimPeers("203.0.113.1"), time.Now()) {
 				t.Errorf("port %d is not tried again", p.listen)
 			}
+		}
+	})
+}
+
+// resize reloads with other ports.
+func resize(b *testbed, ports, advertised PortList) error {
+	opts := *b.options()
+	opts.Ports, opts.AdvertisedPorts = ports, advertised
+	return b.Reload(opts)
+}
+
+func TestReloadOfPoliciesCountsAtOnce(t *testing.T) {
+	inBubble(t, Options{Ports: PortList{{1, 1}}, AcceptTimeout: time.Hour}, func(t *testing.T, b *testbed) {
+		old := b.try("203.0.113.1")
+		opts := *b.options()
+		opts.AcceptTimeout, opts.MaxPerAddress = time.Second, 1
+		if err := b.Reload(opts); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.TryAcquire(claimOf("203.0.113.1")); !errors.Is(err, ErrTooMany) {
+			t.Errorf("a second lease of the address: %v, want ErrTooMany: the first one counts", err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if len(b.events) != 1 || b.events[0].Port != old.Port() || b.events[0].Outcome != Expired {
+			t.Errorf("the events are %+v, want that the lease has expired by the new time", b.events)
+		}
+	})
+}
+
+func TestReloadRefusesWhatCannotChange(t *testing.T) {
+	inBubble(t, Options{Ports: PortList{{1, 1}}}, func(t *testing.T, b *testbed) {
+		opts := *b.options()
+		opts.Sharing, opts.Ports = SharingExclusive, PortList{{2, 2}}
+		if err := b.Reload(opts); err == nil || !strings.Contains(err.Error(), "Sharing") {
+			t.Errorf("got %v, want that Sharing cannot change", err)
+		}
+		if got := b.net.bound().String(); got != "1" || b.Ports().String() != "1" {
+			t.Errorf("bound %s and in use %v, want 1 as before", got, b.Ports())
 		}
 	})
 }
