@@ -62,6 +62,7 @@ func measurements() []measurement {
 		{"hog", measureHog},
 		{"logins", measureLogins},
 		{"attack", measureAttack},
+		{"reload", measureReload},
 	}
 }
 

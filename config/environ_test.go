@@ -40,6 +40,10 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"tls.min_version":          {"1.3", "1.3"},
 		"tls.require":              {"data", "data"},
 		"tls.session_reuse":        {"off", "off"},
+		"sandbox_allow.read":       {"/r", []Path{"/r"}},
+		"sandbox_allow.write":      {"/w,/v", []Path{"/w", "/v"}},
+		"sandbox_allow.execute":    {"[/x]", []Path{"/x"}},
+		"sandbox_allow.connect":    {"443,8000-8010", portalloc.PortList{{First: 443, Last: 443}, {First: 8000, Last: 8010}}},
 		"tls.client_ca":            {"ca.pem", Path("ca.pem")},
 		"tls.client_certificates":  {"optional", "optional"},
 		"tls.allow_ccc":            {"true", true},
@@ -123,6 +127,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.format":               {"json", "json"},
 		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
+		"reload_on_change":         {"true", true},
 		"drain.delay":              {"5s", 5 * time.Second},
 		"drain.timeout":            {"1m", time.Minute},
 

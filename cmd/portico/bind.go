@@ -7,107 +7,91 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 )
 
 // service is a server that has bound its ports, with the parts it borrows.
 type service struct {
-	server    *server.Server
-	ports     *portalloc.Allocator  // nil: no passive mode
-	advertise *portalloc.Advertiser // nil before it was made
-	commands  *commandLog           // nil: no file of its own
-	accounts  *accounts             // nil before they were opened
-	defence   *defence              // nil before it was opened
-	hooks     hooks
+	server  *server.Server
+	defence *defence // nil before it was opened
+	hooks   hooks
+	log     *zap.Logger
+	level   zap.AtomicLevel
+	inForce atomic.Pointer[parts] // nil before bind has succeeded
+	retired retired
+
 	readiness readiness
+	sandbox   confine.State
+	openFiles uint64 // that the process may have. 0: not known
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
 // that could not be bound; nothing is bound then. The caller closes the
 // service.
-func (s *setup) bind(log *zap.Logger) (*service, error) {
-	options, err := serverOptions(s.config)
-	if err != nil {
-		return nil, err
-	}
-	service, faults := &service{}, []error(nil)
-	if service.accounts, err = s.openAccounts(); err != nil {
-		return nil, err
-	}
+func (s *setup) bind(log *zap.Logger, level zap.AtomicLevel) (*service, error) {
+	service := &service{log: log, level: level, openFiles: portalloc.ReadSystem().OpenFiles}
+	var err error
 	if service.defence, err = s.openDefence(log); err != nil {
-		service.close(log)
 		return nil, err
 	}
-	options.OnSecurity, options.Admit = service.defence.observe, service.defence.guard.Admit
-	users, err := s.openUsers(service.accounts, log)
-	faults = append(faults, err)
-	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
-	options.Listen = s.sockets.listen
-	options.Hosts, err = s.serverHosts(service.accounts, options.TLS, log)
-	faults = append(faults, err)
-	if err := errors.Join(faults...); err != nil {
-		service.close(log)
+	opened, options, err := s.openParts(service, nil)
+	if err != nil {
+		service.close()
 		return nil, err
 	}
-
-	service.ports, err = s.bindPassive(log, service.defence.observeRefusal)
+	var faults []error
+	opened.ports, err = s.bindPassive(log, service.defence.observeRefusal)
 	faults = append(faults, err)
-	service.advertise, err = s.newAdvertiser(log)
-	faults = append(faults, err)
-	options.Ports, options.Advertise = service.ports, service.advertise
-	service.commands, err = s.openCommandLog(log)
-	faults = append(faults, err)
-	if service.commands != nil {
-		options.OnCommand = service.commands.record
-	}
-	if len(s.config.Hooks) > 0 {
-		options.OnEvent = service.hooks.notify
-	}
+	options.Ports = opened.ports
 	service.server, err = s.bindControl(options)
 	if err == nil { // otherwise not every listener had its turn
 		err = s.sockets.unused()
 	}
 	faults = append(faults, err)
 	if errors.Join(faults...) == nil {
-		faults = append(faults, service.hooks.open(s, log))
+		_, err = service.hooks.replace(s, log)
+		faults = append(faults, err)
 	}
-
 	if err := errors.Join(faults...); err != nil {
-		service.close(log)
+		service.close()
+		opened.close(log)
 		s.sockets.close()
 		return nil, err
 	}
-	s.recordStart(service.defence)
+	service.inForce.Store(opened)
+	s.recordConfig(service.defence, "start")
 	return service, nil
 }
 
+// now are the parts of the configuration in force.
+func (s *service) now() *parts { return s.inForce.Load() }
+
+// recordCommand is the server's OnCommand.
+func (s *service) recordCommand(e server.CommandEvent) {
+	if commands := s.now().commands; commands != nil {
+		commands.record(e)
+	}
+}
+
 // close ends the sessions that are left and gives all ports back.
-func (s *service) close(log *zap.Logger) {
+func (s *service) close() {
 	if s.server != nil {
 		s.server.Close()
 	}
-	s.hooks.close(context.Background(), leastHookTime, log) // nothing to do after a shutdown
-	if s.advertise != nil {
-		s.advertise.Close()
+	s.hooks.close(context.Background(), leastHookTime, s.log) // nothing to do after a shutdown
+	if parts := s.now(); parts != nil {
+		parts.close(s.log)
 	}
-	if s.ports != nil {
-		s.ports.Close()
-	}
-	if s.commands != nil {
-		s.commands.close()
-	}
+	s.retired.close()
 	if s.defence != nil {
 		s.defence.close()
-	}
-	if s.accounts != nil {
-		if err := s.accounts.close(); err != nil {
-			log.Error("quotas were not written", zap.Error(err))
-		}
 	}
 }
 

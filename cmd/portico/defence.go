@@ -105,13 +105,13 @@ func (s *setup) guardFault(err error) error {
 	return s.fault("defence", "%s", text)
 }
 
-// recordStart tells with which configuration the server starts. What is secret
-// in it does not count.
-func (s *setup) recordStart(d *defence) {
+// recordConfig tells which configuration has come into force. What is secret in
+// it does not count.
+func (s *setup) recordConfig(d *defence, reason string) {
 	text, err := s.config.YAML()
 	if err == nil {
 		d.record(server.SecurityEvent{
-			Kind: server.SecurityConfigChanged, Time: time.Now(), Reason: "start", Detail: "sha256:" + sum(text),
+			Kind: server.SecurityConfigChanged, Time: time.Now(), Reason: reason, Detail: "sha256:" + sum(text),
 		})
 	}
 }

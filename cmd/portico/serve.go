@@ -32,33 +32,41 @@ code is 0; a second one ends the server at once.`,
 }
 
 func (p *program) serve(ctx context.Context, f *serveFlags) error {
-	s, err := p.prepare(ctx, f)
+	s, err := p.prepare(ctx, f, nil)
 	if err != nil {
 		return err
 	}
 	defer s.closeBuckets()
-	log, err := newLogger(s.config.Log, p.stderr)
+	log, level, err := newLogger(s.config.Log, p.stderr)
 	if err != nil {
 		return err
 	}
 	if s.sockets, err = p.takeSockets(); err != nil {
 		return err
 	}
-	service, err := s.bind(log)
+	service, err := s.bind(log, level)
 	if err != nil {
 		return err
 	}
-	defer service.close(log)
+	defer service.close()
+	p.startLimitingMemory(log)
+	if service.sandbox, err = s.enterSandbox(p.confine); err != nil {
+		return err
+	}
 	if f.directory != "" {
 		if err := s.welcome(f).print(p.stdout); err != nil {
 			return fmt.Errorf("print the address to use: %w", err)
 		}
 	}
 	service.logStart(log, s)
+	logSandbox(log, service.sandbox)
+	s.logStrangers(log, service.sandbox)
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
 	defer s.watchBuckets(ctx, log)()
-	return service.run(ctx, s.config.Drain, log)
+	reloads, stop := p.watchForReloads(f, s.config)
+	defer stop()
+	return service.run(ctx, reloads, func() error { return service.reload(ctx, p, f) })
 }
 
 func (s *service) logStart(log *zap.Logger, setup *setup) {
@@ -70,7 +78,8 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 		zap.Bool("tls", setup.tls != nil),
 		zap.Int("users", setup.userCount()),
 		zap.Int("hosts", len(setup.hosts)),
-		zap.Int("hooks", len(s.hooks.list)),
+		zap.Int("most_sessions", setup.mostSessions(s.openFiles)),
+		zap.Int("hooks", s.hooks.count()),
 		zap.String("version", buildVersion()))
 }
 

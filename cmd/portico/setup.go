@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
 )
@@ -15,6 +17,7 @@ import (
 // listening.
 type setup struct {
 	config *config.Config
+	file   string // of the configuration. Empty: none
 	users  []driver.User
 	groups map[string]driver.User
 	allow  driver.Permissions // the most that anybody may do
@@ -27,6 +30,8 @@ type setup struct {
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
+	// confined is the state of the process once it is confined.
+	confined atomic.Pointer[confine.State]
 }
 
 // generatedUser is the name of that user.
@@ -34,16 +39,23 @@ const generatedUser = "ftp"
 
 // prepare reads and checks everything that a server needs. Its error joins all
 // that is wrong. The caller closes the buckets of the setup; there is none with
-// an error.
-func (p *program) prepare(ctx context.Context, f *serveFlags) (*setup, error) {
-	s, faults := &setup{}, []error{checkUID(p.uid, f.allowRoot)}
+// an error. Before is the setup that this one is to replace, nil at the start.
+func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*setup, error) {
+	s, faults := &setup{file: f.file}, []error{checkUID(p.uid, f.allowRoot)}
+	if before != nil {
+		s.sockets = before.sockets
+		s.confined.Store(before.confined.Load())
+	}
 	var err error
 	s.config, err = f.load(p.environ)
 	faults = append(faults, err)
 	if s.config == nil {
 		return nil, errors.Join(faults...)
 	}
-	faults = append(faults, s.openBuckets(ctx), s.addUsers(f))
+	faults = append(faults, s.openBuckets(ctx, before), s.addUsers(f))
+	if err := s.outsideSandbox(); err != nil { // which other faults may come from
+		return nil, errors.Join(err, s.closeBuckets())
+	}
 	s.tls, err = loadTLS(s.config)
 	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
 	if err := errors.Join(faults...); err != nil {
@@ -87,12 +99,15 @@ func (s *setup) standIn(f *serveFlags) error {
 	case !nobody:
 		return nil
 	}
-	s.generated = generatePassword()
-	hash, err := driver.HashPassword(s.generated)
-	if err != nil {
-		return err
+	if f.generatedHash == "" {
+		s.generated = generatePassword()
+		hash, err := driver.HashPassword(s.generated)
+		if err != nil {
+			return err
+		}
+		f.generatedHash = hash // a reload must not shut him out
 	}
-	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Account: config.Account{Home: config.Path(f.homeTemplate()), Place: config.DefaultPlace()}}}
+	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(f.generatedHash), Account: config.Account{Home: config.Path(f.homeTemplate()), Place: config.DefaultPlace()}}}
 	return nil
 }
 
