@@ -58,6 +58,7 @@ func accountSite(t *testing.T) (*site, *accountServer) {
 	}
 	s.set("quota_file", filepath.Join(s.dir, "quota.db"))
 	s.set("groups", []any{map[string]any{"name": "writers", "permissions": []any{"list", "read", "write"}}})
+	s.set("sandbox_allow.write", []any{s.dir})
 	s.set("auth.http", map[string]any{
 		"url": "https://" + a.address + "/login", "secret": accountSecret, "token": accountToken, "ca": suite.tls.ca, "timeout": "10s",
 	})
