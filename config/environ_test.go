@@ -74,6 +74,15 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"auth.sql.timeout":      {"1s", time.Second},
 		"auth.sql.connections":  {"2", 2},
 
+		"auth.http.url":         {"https://h/x?y=z", URL("https://h/x?y=z")},
+		"auth.http.secret":      {"[secret]", Secret("[secret]")},
+		"auth.http.token":       {"t", Secret("t")},
+		"auth.http.ca":          {"h.pem", Path("h.pem")},
+		"auth.http.groups":      {"a,b", []string{"a", "b"}},
+		"auth.http.timeout":     {"2s", 2 * time.Second},
+		"auth.http.connections": {"3", 3},
+		"auth.http.cache":       {"1m", time.Minute},
+
 		"auth.ldap.servers":                {"ldaps://a, ldap://b:3890", []string{"ldaps://a", "ldap://b:3890"}},
 		"auth.ldap.start_tls":              {"true", true},
 		"auth.ldap.ca":                     {"ldap.pem", Path("ldap.pem")},

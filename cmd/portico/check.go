@@ -72,6 +72,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	r.add("users", s.describeUsers(), usersErr)
 	s.checkSQL(ctx, r)
 	s.checkLDAP(ctx, r)
+	s.checkHTTPUsers(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
 		r.add("buckets", "", bucketsErr)

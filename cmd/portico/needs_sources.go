@@ -59,6 +59,13 @@ func (s *setup) ldapNeeds() confine.Needs {
 	return needs
 }
 
+// httpUsersNeeds are the web server, whose homes are as those of a directory.
+func (s *setup) httpUsersNeeds() confine.Needs {
+	needs := rereading(s.config.Auth.HTTP.CA)
+	needs.Add(reachingWeb(s.config.Auth.HTTP.URL.Reveal()))
+	return needs
+}
+
 // sqlNeeds are the database. What cannot be read was reported.
 func (s *setup) sqlNeeds() confine.Needs {
 	dsn := s.config.Auth.SQL.DSN.Reveal()

@@ -122,6 +122,7 @@ func TestNeedsKnowEveryAddress(t *testing.T) {
 		"hooks.url":                      "see hookNeeds",
 		"auth.sql.dsn":                   "see sqlNeeds",
 		"auth.ldap.servers":              "see ldapNeeds",
+		"auth.http.url":                  "see httpUsersNeeds",
 		"buckets.url":                    "see bucketNeeds",
 		"admin.address":                  "must be empty",
 	}
@@ -206,6 +207,10 @@ func TestNeeds(t *testing.T) {
 			passiveOnly(s)
 			s.config.Auth.LDAP.Servers = []string{"ldaps://192.0.2.1", "ldap://ldap.example:1389"}
 		}, connect: []uint16{53, 636, 1389}, read: []string{"/etc/ssl"}},
+		"a web server with users": {change: func(s *setup) {
+			passiveOnly(s)
+			s.config.Auth.HTTP = config.HTTPUsers{URL: "https://192.0.2.1:8443/login", CA: "/etc/portico/ca.pem"}
+		}, connect: []uint16{8443}, read: []string{"/etc/portico"}},
 		"a command": {change: withHook(config.Hook{Command: []string{"true"}}), read: []string{"/etc"}},
 		"what is allowed by hand": {change: func(s *setup) {
 			passiveOnly(s)

@@ -40,6 +40,9 @@ func (s *setup) strangers() []string {
 	if l := s.config.Auth.LDAP; len(l.Servers) > 0 && l.Attributes.Home != "" {
 		sources = append(sources, "auth.ldap")
 	}
+	if s.config.Auth.HTTP.URL != "" {
+		sources = append(sources, "auth.http")
+	}
 	if s.config.Auth.SQL.DSN != "" {
 		sources = append(sources, "auth.sql")
 	}

@@ -48,6 +48,7 @@ func TestHomesThatNobodyKnowsAreToldOf(t *testing.T) {
 		"a directory server": {func(c *config.Config) {
 			c.Auth.LDAP.Servers, c.Auth.LDAP.Attributes.Home = []string{"ldap://x"}, "home"
 		}, "auth.ldap"},
+		"a web server":      {func(c *config.Config) { c.Auth.HTTP.URL = "https://x" }, "auth.http"},
 		"one without homes": {func(c *config.Config) { c.Auth.LDAP.Servers = []string{"ldap://x"}; c.Auth.LDAP.Attributes.Home = "" }, ""},
 		"homes that are listed": {func(c *config.Config) {
 			c.Auth.SQL.DSN, c.SandboxAllow.Write = "x", []config.Path{"/srv"}

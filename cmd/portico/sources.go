@@ -34,6 +34,7 @@ func (s *setup) sources() []source {
 		{"htpasswd", s.config.Auth.Htpasswd.Path != "", s.openHtpasswd, s.htpasswdNeeds},
 		{"sql", s.config.Auth.SQL.DSN != "", s.openSQL, s.sqlNeeds},
 		{"ldap", len(s.config.Auth.LDAP.Servers) > 0, s.openLDAP, s.ldapNeeds},
+		{"http", s.config.Auth.HTTP.URL != "", s.openHTTPUsers, s.httpUsersNeeds},
 	}
 }
 
