@@ -48,9 +48,6 @@ func (v *validation) addFrom(other, key, format string, args ...any) {
 
 func (v *validation) checkRest() {
 	v.oneOf("sandbox", v.Sandbox)
-	if v.Sandbox == "required" {
-		v.add("sandbox", "this version has no sandbox, so it cannot be required: write auto or off")
-	}
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
 	v.checkBanner("banner", v.Banner)

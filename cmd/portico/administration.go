@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/portalloc"
@@ -63,7 +64,7 @@ func (s *setup) newAdministration() (*administration, error) {
 		tail:    admin.NewLogTail(rememberedLog), asked: make(chan chan<- error),
 		state: admin.ConfigState{Loaded: now, Tried: now},
 	}
-	a.metrics = metrics.New(metrics.Options{Version: buildVersion(), Bans: a.bans, Ready: a.isReady})
+	a.metrics = metrics.New(metrics.Options{Version: buildVersion(), Bans: a.bans, Ready: a.isReady, Sandboxed: a.isConfined})
 	a.metrics.Reloaded(nil)
 	a.options.Log = a.tail
 	if s.config.Admin.Metrics {
@@ -126,6 +127,20 @@ func (s *setup) adminTLS() (*tls.Config, error) {
 	}
 	settings := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}, ClientCAs: authorities}
 	return s.adminPair().follow(settings, s.config, zap.NewNop()), nil
+}
+
+// adminNeeds let the certificate be read again, and the process look at itself.
+func (s *setup) adminNeeds() confine.Needs {
+	tls := s.config.Admin.TLS
+	files := []config.Path{tls.Certificate, tls.Key, tls.ClientCA}
+	for _, t := range s.config.Admin.Tokens {
+		files = append(files, t.TokenFile)
+	}
+	needs := rereading(files...)
+	if s.config.Admin.Address != "" && (s.config.Admin.Metrics || s.config.Admin.Pprof) {
+		needs.Read = append(needs.Read, "/proc/self")
+	}
+	return needs
 }
 
 // tryAdministration makes what the start makes, and ends it again.
@@ -273,6 +288,11 @@ func (a *administration) bans() int {
 func (a *administration) isReady() bool {
 	s := a.current()
 	return s != nil && s.readiness.isReady()
+}
+
+func (a *administration) isConfined() bool {
+	s := a.current()
+	return s != nil && s.sandbox.Level() != confine.LevelNone
 }
 
 // users are those that the sources can name, and those who were here.

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 )
@@ -29,13 +30,15 @@ type service struct {
 	administration *administration // nil: off
 
 	readiness readiness
+	sandbox   confine.State
+	openFiles uint64 // that the process may have. 0: not known
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
 // that could not be bound; nothing is bound then. The caller closes the
 // service.
 func (s *setup) bind(log *zap.Logger, level zap.AtomicLevel) (*service, error) {
-	service := &service{log: log, level: level}
+	service := &service{log: log, level: level, openFiles: portalloc.ReadSystem().OpenFiles}
 	var err error
 	if service.defence, err = s.openDefence(log); err != nil {
 		return nil, err
@@ -84,6 +87,7 @@ func (s *service) recordCommand(e server.CommandEvent) {
 
 // close ends the sessions that are left and gives all ports back.
 func (s *service) close() {
+	s.administration.close()
 	if s.server != nil {
 		s.server.Close()
 	}
