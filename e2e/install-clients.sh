@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the tests drive (FTP clients, the firewalls that check
-# what portico firewall prints, and servers that the tests start by themselves) where that is possible: as root, with apt.
+# what portico firewall prints, the tool that checks alert rules, and servers that the tests start by themselves) where that is possible: as root, with apt.
 # Elsewhere it says what is missing and succeeds:
 # the tests skip what they cannot do, and fail in CI.
 set -eu
