@@ -183,7 +183,7 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	if err := user.access.check(attempt, time.Now()); err != nil {
 		return nil, err
 	}
-	fs, err := user.tree(u.layer)
+	fs, err := user.tree(attempt.SessionID, u.layer)
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
 	}
