@@ -34,6 +34,7 @@ func Default() *Config {
 		Defence: defaultDefence(),
 		Sandbox: "auto",
 		Log:     Log{Level: "info", Format: "console"},
+		Tracing: Tracing{Percent: 100},
 		Drain:   Drain{Timeout: 30 * time.Second},
 	}
 }

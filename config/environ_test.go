@@ -136,6 +136,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.format":               {"json", "json"},
 		"log.commands":             {"commands.log", Path("commands.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
+		"tracing.endpoint":         {"http://127.0.0.1:4318", "http://127.0.0.1:4318"},
+		"tracing.percent":          {"5", 5},
 		"reload_on_change":         {"true", true},
 		"drain.delay":              {"5s", 5 * time.Second},
 		"drain.timeout":            {"1m", time.Minute},
