@@ -170,12 +170,6 @@ type Host struct {
 	Users []User `mapstructure:"users"`
 }
 
-// Admin settles the admin interface.
-type Admin struct {
-	// Address must be empty: this version has no admin interface.
-	Address string `mapstructure:"address"`
-}
-
 // Log settles the log, which goes to standard error, and the command log.
 type Log struct {
 	// Level is the least severity that is logged.

@@ -32,6 +32,7 @@ func Default() *Config {
 			StallTimeout: 2 * time.Minute,
 		},
 		Defence: defaultDefence(),
+		Admin:   Admin{Metrics: true},
 		Sandbox: "auto",
 		Log:     Log{Level: "info", Format: "console"},
 		Tracing: Tracing{Percent: 100},

@@ -28,6 +28,7 @@ func (c *Config) Validate() error {
 	v.checkRest()
 	v.checkTracing()
 	v.checkDrain()
+	v.checkAdmin()
 	return errors.Join(v.found...)
 }
 
@@ -48,9 +49,6 @@ func (v *validation) addFrom(other, key, format string, args ...any) {
 
 func (v *validation) checkRest() {
 	v.oneOf("sandbox", v.Sandbox)
-	if v.Admin.Address != "" {
-		v.add("admin.address", "this version has no admin interface: leave it empty")
-	}
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
 	v.checkBanner("banner", v.Banner)

@@ -30,6 +30,9 @@ type Place struct {
 	User string
 	// Path is where the user sees the storage, "/" for the home.
 	Path string
+	// Kind is what the storage is made of. An embedder's own counts as
+	// StorageLocal.
+	Kind StorageKind
 	// Quota is how much may be kept there.
 	Quota QuotaLimits
 	// SessionID is that of the attempt that opened the storage. Zero: none did.
@@ -61,7 +64,7 @@ func (p *place) open(user string, session uint64, layer LayerFunc) (afero.Fs, er
 		return nil, err
 	}
 	if layer != nil {
-		if fs, err = layer(Place{User: user, Path: p.path, Quota: p.quota, SessionID: session}, fs); err != nil {
+		if fs, err = layer(Place{User: user, Path: p.path, Kind: p.storage.kind, Quota: p.quota, SessionID: session}, fs); err != nil {
 			return nil, fmt.Errorf("storage at %s: %w", p.path, err)
 		}
 	}

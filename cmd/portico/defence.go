@@ -25,6 +25,7 @@ type defence struct {
 	audit *auditLog // nil: no file of its own
 	stop  context.CancelFunc
 	done  chan struct{} // closed when the guard has written its files
+	count func(server.SecurityEvent)
 }
 
 // openDefence reads bans and lists and opens the audit log. The caller closes
@@ -34,7 +35,7 @@ func (s *setup) openDefence(log *zap.Logger) (*defence, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &defence{audit: audit, done: make(chan struct{})}
+	d := &defence{audit: audit, done: make(chan struct{}), count: s.administration.countSecurity}
 	options := guardOptions(s.config)
 	options.Logger, options.OnSecurity = log, d.record
 	if d.guard, err = guard.New(options); err != nil {
@@ -70,6 +71,7 @@ func (d *defence) observe(e server.SecurityEvent) {
 }
 
 func (d *defence) record(e server.SecurityEvent) {
+	d.count(e)
 	if d.audit != nil {
 		d.audit.record(e)
 	}

@@ -56,6 +56,8 @@ func (s *setup) openParts(of *service, before *parts) (*parts, server.Options, e
 	if len(s.config.Hooks) > 0 {
 		options.OnEvent = of.hooks.notify
 	}
+	s.administration.hookServer(&options)
+	s.traces.hook(&options)
 	return opened, options, nil
 }
 

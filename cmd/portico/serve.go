@@ -44,6 +44,14 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	if s.sockets, err = p.takeSockets(); err != nil {
 		return err
 	}
+	if s.administration, err = s.newAdministration(); err != nil {
+		return err
+	}
+	log = s.administration.watchLog(log, level)
+	if s.traces, err = s.openTraces(ctx, log); err != nil {
+		return err
+	}
+	defer s.traces.close()
 	service, err := s.bind(log, level)
 	if err != nil {
 		return err
@@ -66,7 +74,14 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	defer s.watchBuckets(ctx, log)()
 	reloads, stop := p.watchForReloads(f, s.config)
 	defer stop()
-	return service.run(ctx, reloads, func() error { return service.reload(ctx, p, f) })
+	ctx, drain := context.WithCancel(ctx)
+	defer drain()
+	defer service.administration.serve(service, drain)()
+	return service.run(ctx, reloads, func() error {
+		err := service.reload(ctx, p, f)
+		service.administration.reloaded(service, err)
+		return err
+	})
 }
 
 func (s *service) logStart(log *zap.Logger, setup *setup) {

@@ -12,6 +12,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/driver/timing"
 	"github.com/portico-ftp/portico/server"
@@ -96,4 +97,12 @@ func (t *traces) close() {
 	if err := t.provider.Shutdown(ctx); err != nil {
 		t.log.Warn("the last traces were not sent", zap.Error(err))
 	}
+}
+
+// tracingNeeds are the collector.
+func (s *setup) tracingNeeds() confine.Needs {
+	if s.config.Tracing.Endpoint == "" {
+		return confine.Needs{}
+	}
+	return reachingWeb(s.config.Tracing.Endpoint)
 }
