@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/afero"
@@ -37,7 +39,7 @@ func (s *setup) openTraces(ctx context.Context, log *zap.Logger) (*traces, error
 	if settings.Endpoint == "" {
 		return nil, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(settings.Endpoint))
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(tracesURL(settings.Endpoint)))
 	if err != nil {
 		return nil, s.fault("tracing.endpoint", "%v", err)
 	}
@@ -54,6 +56,15 @@ func (s *setup) openTraces(ctx context.Context, log *zap.Logger) (*traces, error
 		sdktrace.WithSampler(sdktrace.TraceIDRatioBased(float64(settings.Percent)/100)),
 	)
 	return &traces{recorder: tracing.New(provider), provider: provider, log: log}, nil
+}
+
+// tracesURL adds the path of the protocol to an address that has none.
+func tracesURL(endpoint string) string {
+	address, err := url.Parse(endpoint)
+	if err != nil || strings.Trim(address.Path, "/") != "" {
+		return endpoint
+	}
+	return address.JoinPath("v1", "traces").String()
 }
 
 // hook has a server tell of sessions and commands, beside whoever it tells
