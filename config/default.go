@@ -33,7 +33,7 @@ func Default() *Config {
 		},
 		Defence:         defaultDefence(),
 		Sandbox:         "auto",
-		Log:             Log{Level: "info", Format: "console"},
+		Log:             Log{Level: "info", Format: "console", Sampling: "auto"},
 		ShutdownTimeout: 30 * time.Second,
 	}
 }

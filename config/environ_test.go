@@ -113,7 +113,11 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"admin.address":            {":9090", ":9090"},
 		"log.level":                {"debug", "debug"},
 		"log.format":               {"json", "json"},
+		"log.file":                 {"portico.log", Path("portico.log")},
+		"log.sampling":             {"off", "off"},
 		"log.commands":             {"commands.log", Path("commands.log")},
+		"log.xferlog":              {"xferlog", Path("xferlog")},
+		"log.w3c":                  {"w3c.log", Path("w3c.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
 		"shutdown_timeout":         {"1m", time.Minute},
 

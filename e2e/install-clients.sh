@@ -10,7 +10,7 @@ command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v lftp >/dev/null 2>&1 || missing="$missing lftp"
 python3 -c 'import ftplib, ssl' >/dev/null 2>&1 || missing="$missing python3"
 if [ "$(uname -s)" = Linux ]; then
-	for program in nft iptables ip setpriv conntrack haproxy slapd; do
+	for program in nft iptables ip setpriv conntrack haproxy slapd webalizer logrotate; do
 		PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1 && continue
 		case $program in
 		nft) missing="$missing nftables" ;;

@@ -20,7 +20,6 @@ type service struct {
 	server    *server.Server
 	ports     *portalloc.Allocator  // nil: no passive mode
 	advertise *portalloc.Advertiser // nil before it was made
-	commands  *commandLog           // nil: no file of its own
 	accounts  *accounts             // nil before they were opened
 	defence   *defence              // nil before it was opened
 	hooks     hooks
@@ -59,13 +58,14 @@ func (s *setup) bind(log *zap.Logger) (*service, error) {
 	service.advertise, err = s.newAdvertiser(log)
 	faults = append(faults, err)
 	options.Ports, options.Advertise = service.ports, service.advertise
-	service.commands, err = s.openCommandLog(log)
-	faults = append(faults, err)
-	if service.commands != nil {
-		options.OnCommand = service.commands.record
+	if s.logs.commands != nil {
+		options.OnCommand = s.logs.commands.record
 	}
-	if len(s.config.Hooks) > 0 {
-		options.OnEvent = service.hooks.notify
+	if len(s.config.Hooks)+len(s.logs.transfers) > 0 {
+		options.OnEvent = func(e server.Event) {
+			s.logs.transfer(e)
+			service.hooks.notify(e)
+		}
 	}
 	service.server, err = s.bindControl(options)
 	if err == nil { // otherwise not every listener had its turn
@@ -96,9 +96,6 @@ func (s *service) close(log *zap.Logger) {
 	}
 	if s.ports != nil {
 		s.ports.Close()
-	}
-	if s.commands != nil {
-		s.commands.close()
 	}
 	if s.defence != nil {
 		s.defence.close()

@@ -98,11 +98,8 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
 	r.add("defence", describeDefence(cfg.Defence), s.checkDefence())
-	if cfg.Log.Audit != "" {
-		r.add("audit log", string(cfg.Log.Audit), s.tryAuditLog())
-	}
-	if cfg.Log.Commands != "" {
-		r.add("command log", string(cfg.Log.Commands), s.tryCommandLog())
+	for _, log := range s.logPaths() {
+		r.add(log.key, log.path, s.tryLog(log))
 	}
 }
 

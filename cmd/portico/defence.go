@@ -27,20 +27,13 @@ type defence struct {
 	done  chan struct{} // closed when the guard has written its files
 }
 
-// openDefence reads bans and lists and opens the audit log. The caller closes
-// it, after the server.
+// openDefence reads bans and lists. The caller closes it, after the server.
 func (s *setup) openDefence(log *zap.Logger) (*defence, error) {
-	audit, err := s.openAuditLog(log)
-	if err != nil {
-		return nil, err
-	}
-	d := &defence{audit: audit, done: make(chan struct{})}
+	d := &defence{audit: s.logs.audit, done: make(chan struct{})}
 	options := guardOptions(s.config)
 	options.Logger, options.OnSecurity = log, d.record
+	var err error
 	if d.guard, err = guard.New(options); err != nil {
-		if audit != nil {
-			audit.close()
-		}
 		return nil, s.guardFault(err)
 	}
 	var ctx context.Context
@@ -58,9 +51,6 @@ func (d *defence) run(ctx context.Context) {
 func (d *defence) close() {
 	d.stop()
 	<-d.done
-	if d.audit != nil {
-		d.audit.close()
-	}
 }
 
 // observe is a server's OnSecurity.
@@ -69,11 +59,7 @@ func (d *defence) observe(e server.SecurityEvent) {
 	d.guard.Observe(e)
 }
 
-func (d *defence) record(e server.SecurityEvent) {
-	if d.audit != nil {
-		d.audit.record(e)
-	}
-}
+func (d *defence) record(e server.SecurityEvent) { d.audit.record(e) }
 
 // observeRefusal is an allocator's OnRefused. Those who are banned may knock at
 // passive ports as much as they like.

@@ -22,8 +22,9 @@ func (p *program) serveCommand() *cobra.Command {
 		Long: `Serve the homes of the configured users, or DIR.
 
 DIR needs no configuration: without --user and --anonymous, a user named ftp gets
-a new password, which is printed once. Logs go to standard error. SIGTERM and
-SIGINT let running transfers end; a second one ends the server at once.`,
+a new password, which is printed once. The log goes to standard error unless
+log.file names a file. SIGTERM and SIGINT let running transfers end; a second one
+ends the server at once. SIGUSR1 has all log files opened anew.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.takeDirectory(args)
@@ -35,15 +36,18 @@ SIGINT let running transfers end; a second one ends the server at once.`,
 }
 
 func (p *program) serve(ctx context.Context, f *serveFlags) error {
+	reopening := catchReopen()
+	defer reopening.stop()
 	s, err := p.prepare(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer s.closeBuckets()
-	log, err := newLogger(s.config.Log, p.stderr)
-	if err != nil {
+	if s.logs, err = s.openLogs(p.stderr); err != nil {
 		return err
 	}
+	reopening.start(s.logs)
+	log := s.logs.ordinary
 	if s.sockets, err = p.takeSockets(); err != nil {
 		return err
 	}

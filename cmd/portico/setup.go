@@ -24,6 +24,8 @@ type setup struct {
 	buckets []*bucket
 	// sockets are those that a service manager has opened. Nil: none.
 	sockets *handedSockets
+	// logs are nil before they were opened.
+	logs *logs
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
