@@ -56,6 +56,9 @@ func measurements() []measurement {
 		{"sharing", measureSharing},
 		{"queue", measureQueue},
 		{"hog", measureHog},
+		{"logins", measureLogins},
+		{"attack", measureAttack},
+		{"reload", measureReload},
 	}
 }
 

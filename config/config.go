@@ -51,9 +51,11 @@ type Config struct {
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`
-	// ShutdownTimeout is how long running transfers may go on after the
-	// server was told to stop. Zero: not at all.
-	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+	// ReloadOnChange reads the configuration again when its file has changed, and
+	// not on SIGHUP alone.
+	ReloadOnChange bool `mapstructure:"reload_on_change"`
+	// Drain settles how the server stops.
+	Drain Drain `mapstructure:"drain"`
 
 	// sources says for each key that was set where that happened.
 	sources map[string]string

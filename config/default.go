@@ -25,16 +25,16 @@ func Default() *Config {
 		},
 		Active: Active{Enabled: true, SourcePort: SourcePortAuto},
 		TLS:    TLS{MinVersion: "1.2", Require: "none", SessionReuse: "auto", ClientCertificates: "required"},
-		Auth:   Auth{LDAP: defaultLDAP()},
+		Auth:   Auth{SQL: defaultSQL(), LDAP: defaultLDAP()},
 		Limits: Limits{
 			LoginTimeout: 30 * time.Second,
 			IdleTimeout:  5 * time.Minute,
 			StallTimeout: 2 * time.Minute,
 		},
-		Defence:         defaultDefence(),
-		Sandbox:         "auto",
-		Log:             Log{Level: "info", Format: "console", Sampling: "auto"},
-		ShutdownTimeout: 30 * time.Second,
+		Defence: defaultDefence(),
+		Sandbox: "auto",
+		Log:     Log{Level: "info", Format: "console", Sampling: "auto"},
+		Drain:   Drain{Timeout: 30 * time.Second},
 	}
 }
 

@@ -62,6 +62,14 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"auth.htpasswd.groups": {"a,b", []string{"a", "b"}},
 		"auth.order":           {"sql,users", []string{"sql", "users"}},
 
+		"auth.sql.driver":       {"mysql", "mysql"},
+		"auth.sql.dsn":          {"a:b@/ftp", Secret("a:b@/ftp")},
+		"auth.sql.user_query":   {"SELECT 1, 'a' WHERE ?", "SELECT 1, 'a' WHERE ?"},
+		"auth.sql.groups_query": {"[no] list", "[no] list"},
+		"auth.sql.groups":       {"staff, slow", []string{"staff", "slow"}},
+		"auth.sql.timeout":      {"1s", time.Second},
+		"auth.sql.connections":  {"2", 2},
+
 		"auth.ldap.servers":                {"ldaps://a, ldap://b:3890", []string{"ldaps://a", "ldap://b:3890"}},
 		"auth.ldap.start_tls":              {"true", true},
 		"auth.ldap.ca":                     {"ldap.pem", Path("ldap.pem")},
@@ -119,7 +127,9 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.xferlog":              {"xferlog", Path("xferlog")},
 		"log.w3c":                  {"w3c.log", Path("w3c.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
-		"shutdown_timeout":         {"1m", time.Minute},
+		"reload_on_change":         {"true", true},
+		"drain.delay":              {"5s", 5 * time.Second},
+		"drain.timeout":            {"1m", time.Minute},
 
 		"limits.logins_per_minute":         {"4", 4},
 		"limits.logins_per_minute_per_ip":  {"5", 5},

@@ -88,7 +88,7 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 		},
 		"all.toml": func(c *Config) {
 			c.Banner = "hello"
-			c.ShutdownTimeout = time.Minute
+			c.Drain.Timeout = time.Minute
 			c.Listeners = []Listener{{Address: "[::1]:2121"}}
 			c.Passive.Ports = portalloc.PortList{{First: 21100, Last: 21109}, {First: 21120, Last: 21120}}
 			c.Passive.Wait = 0
@@ -159,6 +159,16 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 				{Name: "guest", Anonymous: true, Account: Account{Home: "/srv/ftp/pub", Place: DefaultPlace(), Disabled: true}},
 			}
 			c.Auth.Order = []string{"users"}
+		},
+		"sql.yaml": func(c *Config) {
+			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
+			c.Auth.Order = []string{"sql"}
+			c.Auth.SQL = SQL{
+				Driver: "mysql", DSN: "portico:secret@tcp(db.example:3306)/ftp?tls=true",
+				UserQuery:   `SELECT User, Password FROM ftpd WHERE User = '\L'`,
+				GroupsQuery: "SELECT g FROM members WHERE u = ?",
+				Groups:      []string{"ftp"}, Timeout: 2 * time.Second, Connections: 3,
+			}
 		},
 		"ldap.yaml": func(c *Config) {
 			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}

@@ -72,6 +72,8 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"hosts: [{banner: hello}]":             "name is missing",
 		"hosts: [{users: [{name: a}]}]":        "matches 0 of the alternatives",
 		"tls: {client_certificates: maybe}":    "is none of",
+		"auth: {sql: {driver: oracle}}":        "is none of",
+		"auth: {sql: {connections: 0}}":        "is too small",
 		"users: [{mounts: [{dir: /a}]}]":       "path is missing",
 		"auth: {ldap: {servers: [host]}}":      "does not match",
 		"auth: {ldap: {connections: 0}}":       "is too small",

@@ -84,14 +84,15 @@ func TestSecretsAreNotShown(t *testing.T) {
 	c.Users = []User{{Name: "alice", Password: "$6$salt$digest", Account: Account{Home: "/a"}}}
 	c.Hosts = []Host{{Name: "a.example", Users: c.Users}}
 	c.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: "key digest"}}
+	c.Auth.SQL.DSN = "postgres://portico:digest@db/ftp"
 	c.Auth.LDAP.BindPassword = "bind digest"
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password) + fmt.Sprintf("%+v %#v", c.Buckets, c.Auth)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 10 {
-		t.Errorf("got %s, want the secrets masked in all ten", shown)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 12 {
+		t.Errorf("got %s, want the secrets masked in all twelve", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

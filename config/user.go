@@ -111,6 +111,8 @@ type Auth struct {
 	File UsersFile `mapstructure:"file"`
 	// Htpasswd is a file of names and hashes as web servers have them.
 	Htpasswd Htpasswd `mapstructure:"htpasswd"`
+	// SQL is a database of users.
+	SQL SQL `mapstructure:"sql"`
 	// LDAP is a directory of users.
 	LDAP LDAP `mapstructure:"ldap"`
 }

@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 	v.checkLimits()
 	v.checkDefence()
 	v.checkRest()
+	v.checkDrain()
 	return errors.Join(v.found...)
 }
 
@@ -57,7 +58,6 @@ func (v *validation) checkRest() {
 	v.oneOf("log.sampling", v.Log.Sampling)
 	v.checkLogFiles()
 	v.checkBanner("banner", v.Banner)
-	v.notNegative("shutdown_timeout", v.ShutdownTimeout, "no waiting")
 }
 
 // checkLogFiles wants a file for each log: no reader of one understands another.

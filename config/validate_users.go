@@ -77,6 +77,7 @@ func (v *validation) checkAuth() {
 	case len(htpasswd.Groups) > 0:
 		v.addFrom("auth.htpasswd.groups", "auth.htpasswd.path", "is missing: name the file, or remove auth.htpasswd.groups")
 	}
+	v.checkSQL()
 	v.checkLDAP()
 }
 

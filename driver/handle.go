@@ -57,6 +57,15 @@ func (h *handle) Close() error { return h.failed("close", h.file.Close()) }
 // OSFile implements osFiler.
 func (h *handle) OSFile() *os.File { return OSFile(h.file) }
 
+// Size is how large the file was when it was opened, 0 if that is not known.
+func (h *handle) Size() int64 {
+	info, err := h.file.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // failed puts the FTP path into an error, which would otherwise tell the client
 // where its home lies.
 func (h *handle) failed(op string, err error) error {

@@ -76,7 +76,8 @@ type UsersOptions struct {
 	// Zero: 1 min. Negative: it always does.
 	Remember time.Duration
 	// Hashings is the largest number of password hashes computed at one time.
-	// Zero or less: the number of CPUs that this process may use.
+	// Zero or less: half the number of CPUs that this process may use, so that
+	// sessions go on while somebody guesses passwords.
 	Hashings int
 	// Previous are those whose place these Users take, if there are any: an
 	// account that has stayed the same is taken over with what its sessions
@@ -106,7 +107,7 @@ func NewUsers(users []User, opts UsersOptions) (*Users, error) {
 		opts.Remember = defaultRemember
 	}
 	if opts.Hashings <= 0 {
-		opts.Hashings = runtime.GOMAXPROCS(0)
+		opts.Hashings = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	list, err := NewList(users)
 	u := &Users{
@@ -269,7 +270,7 @@ func (u *Users) passwordOpens(ctx context.Context, found *Found, attempt Attempt
 		if decoy == nil {
 			return false, nil
 		}
-		return u.verifier.verify(ctx, attempt.User, attempt.Password, decoy)
+		return u.verifier.verify(ctx, attempt.Client.Addr(), attempt.User, attempt.Password, decoy)
 	}
 	hash := found.User.PasswordHash
 	digest, err := parseUserHash(hash)
@@ -278,7 +279,7 @@ func (u *Users) passwordOpens(ctx context.Context, found *Found, attempt Attempt
 	}
 	u.decoys.learn(hash)
 	// With the hash in the key, a new password ends what was remembered.
-	return u.verifier.verify(ctx, found.User.Name+"\x00"+hash, attempt.Password, digest.Match)
+	return u.verifier.verify(ctx, attempt.Client.Addr(), found.User.Name+"\x00"+hash, attempt.Password, digest.Match)
 }
 
 // QuotaLimits is how much a user may keep. Zero: any number.

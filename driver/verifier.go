@@ -7,10 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // verifier keeps password hashing affordable: it remembers for a while which
@@ -22,15 +21,22 @@ import (
 type verifier struct {
 	key      [32]byte
 	lifetime time.Duration
-	slots    *semaphore.Weighted
+	queue    *hashQueue
 
 	mu      sync.Mutex
 	right   map[pairDigest]time.Time // until when; guarded by mu
-	running map[pairDigest]*hashing  // guarded by mu
+	running map[attemptKey]*hashing  // guarded by mu
 }
 
 // pairDigest stands for a name and a password.
 type pairDigest [sha256.Size]byte
+
+// attemptKey stands for a pair that a client tries. Clients do not share a
+// computation: one would wait for the turn of the other.
+type attemptKey struct {
+	pairDigest
+	client netip.Addr
+}
 
 // hashing is one computation. ok and err are set before done is closed.
 type hashing struct {
@@ -48,19 +54,20 @@ var errUnfinished = errors.New("driver: password hashing did not finish")
 func newVerifier(lifetime time.Duration, atOnce int) *verifier {
 	v := &verifier{
 		lifetime: lifetime,
-		slots:    semaphore.NewWeighted(int64(atOnce)),
+		queue:    newHashQueue(atOnce),
 		right:    make(map[pairDigest]time.Time),
-		running:  make(map[pairDigest]*hashing),
+		running:  make(map[attemptKey]*hashing),
 	}
 	_, _ = rand.Read(v.key[:]) // never fails, as its documentation says
 	return v
 }
 
-// verify reports whether match accepts the password of name. It returns ctx's
-// error soon after ctx is done, except while it computes itself, which a bound
-// on the hash keeps short.
-func (v *verifier) verify(ctx context.Context, name, password string, match func(string) bool) (bool, error) {
-	pair := v.digest(name, password)
+// verify reports whether match accepts the password of name, which a client
+// tries. It returns TooManyAttempts where too many wait or it has waited too long,
+// and ctx's error soon after ctx is cancelled, except while it computes itself,
+// which a bound on the hash keeps short.
+func (v *verifier) verify(ctx context.Context, client netip.Addr, name, password string, match func(string) bool) (bool, error) {
+	pair := attemptKey{v.digest(name, password), client}
 	for {
 		known, theirs, ours := v.look(pair)
 		switch {
@@ -83,10 +90,10 @@ func (v *verifier) verify(ctx context.Context, name, password string, match func
 
 // look finds what is known about a pair: that it is right, or a computation
 // that runs already, or a new one that the caller has to run.
-func (v *verifier) look(pair pairDigest) (known bool, theirs, ours *hashing) {
+func (v *verifier) look(pair attemptKey) (known bool, theirs, ours *hashing) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if until, ok := v.right[pair]; ok && time.Now().Before(until) {
+	if v.isRightLocked(pair.pairDigest) {
 		return true, nil, nil
 	}
 	if running, ok := v.running[pair]; ok {
@@ -97,26 +104,41 @@ func (v *verifier) look(pair pairDigest) (known bool, theirs, ours *hashing) {
 	return false, nil, ours
 }
 
+func (v *verifier) isRightLocked(pair pairDigest) bool {
+	until, ok := v.right[pair]
+	return ok && time.Now().Before(until)
+}
+
 // compute runs on the goroutine of the attempt that came first, so that it
 // needs no owner of its own and a queue of attempts shrinks when clients leave.
-func (v *verifier) compute(ctx context.Context, pair pairDigest, ours *hashing, match func() bool) (bool, error) {
+func (v *verifier) compute(ctx context.Context, pair attemptKey, ours *hashing, match func() bool) (bool, error) {
 	defer v.finish(pair, ours)
-	if err := v.slots.Acquire(ctx, 1); err != nil {
+	if err := v.queue.enter(ctx, pair.client); err != nil {
 		ours.err = err
 		return false, err
 	}
-	defer v.slots.Release(1)
+	defer func() { v.queue.leave(pair.client, ours.ok) }()
+	if v.isRight(pair.pairDigest) { // another client was faster
+		ours.ok, ours.err = true, nil
+		return true, nil
+	}
 	ours.ok, ours.err = match(), nil
 	return ours.ok, nil
 }
 
-func (v *verifier) finish(pair pairDigest, ours *hashing) {
+func (v *verifier) isRight(pair pairDigest) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.isRightLocked(pair)
+}
+
+func (v *verifier) finish(pair attemptKey, ours *hashing) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	delete(v.running, pair)
 	if ours.ok && v.lifetime > 0 {
 		v.makeRoomLocked()
-		v.right[pair] = time.Now().Add(v.lifetime)
+		v.right[pair.pairDigest] = time.Now().Add(v.lifetime)
 	}
 	close(ours.done)
 }

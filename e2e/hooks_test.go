@@ -200,7 +200,7 @@ func TestCommandHookHearsOfInterruptedUploads(t *testing.T) {
 	s := newSite(t)
 	script, out := s.hookScript()
 	s.set("hooks", []any{map[string]any{"events": []any{"upload", "upload_interrupted"}, "command": []any{script, "it's one", out}, "concurrency": 1}})
-	s.set("shutdown_timeout", "100ms")
+	s.set("drain.timeout", "100ms")
 	p := s.start()
 	file := newSample(t, 100_000)
 	for _, way := range []string{"ABOR", "reset", "the server is stopped"} {

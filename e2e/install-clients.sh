@@ -19,6 +19,8 @@ if [ "$(uname -s)" = Linux ]; then
 		*) missing="$missing $program" ;;
 		esac
 	done
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql postgresql-contrib"
+	PATH="$PATH:/usr/sbin" command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server-core"
 fi
 
 if [ -z "$missing" ]; then
@@ -33,6 +35,14 @@ export DEBIAN_FRONTEND=noninteractive
 case $missing in
 *slapd*) # otherwise its package makes a directory and starts a server for it
 	echo "slapd slapd/no_configuration boolean true" | debconf-set-selections
+	;;
+esac
+case $missing in
+*postgresql*) # the same
+	if [ ! -e /etc/postgresql-common ]; then
+		mkdir -p /etc/postgresql-common
+		echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+	fi
 	;;
 esac
 apt-get update -qq

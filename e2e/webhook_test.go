@@ -288,7 +288,7 @@ func TestHooksThatHangHoldNobodyUp(t *testing.T) {
 	s.settings["hooks"] = append(s.settings["hooks"].([]any), map[string]any{
 		"events": []any{"upload"}, "command": []any{"sleep", "3600"}, "timeout": "1h", "concurrency": 1, "queue": 1,
 	})
-	s.set("shutdown_timeout", "1s")
+	s.set("drain.timeout", "1s")
 	p := s.start()
 	for i := range 20 {
 		s.upload(t, fmt.Sprintf("/file%d", i))

@@ -39,8 +39,8 @@ func (s *session) cmdList(cmd command) string {
 // startTransfer registers t, if the data connection is settled, and returns
 // the line that makes the engine start it.
 func (s *session) startTransfer(cmd command, t *transfer, line string) string {
-	offset := s.restart
-	s.restart = 0
+	offset, size := s.restart, s.allocated
+	s.restart, s.allocated = 0, 0
 	switch {
 	case s.opts.RequireTLS == TLSForData && !s.protectedData:
 		s.reply(521, "Encryption of data connections is required: send PBSZ 0 and PROT P first.")
@@ -53,6 +53,9 @@ func (s *session) startTransfer(cmd command, t *transfer, line string) string {
 		return ""
 	}
 	t.offset, t.form = offset, s.form
+	if t.command = cmd; t.direction() == DirectionUpload && size > 0 {
+		t.size = offset + size
+	}
 	s.register(cmd, t)
 	return line
 }
@@ -91,6 +94,9 @@ func (s *session) cmdALLO(cmd command) string {
 	if len(fields) == 0 || len(fields) > 2 || slices.ContainsFunc(fields, notNumber) {
 		s.reply(501, "Syntax: ALLO <bytes> [R <bytes>]")
 		return ""
+	}
+	if size, err := strconv.ParseInt(fields[0], 10, 64); err == nil {
+		s.allocated = size
 	}
 	s.reply(202, "No storage allocation is necessary.")
 	return ""

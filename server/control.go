@@ -26,9 +26,11 @@ type control struct {
 	unread  []byte   // of the line that the engine reads
 	replies replyParser
 
-	writing sync.Mutex    // guards conn against a change to TLS, and keeps replies whole
-	conn    net.Conn      // raw, or TLS over it
-	tls     *tls.Conn     // conn, if it is TLS
+	writing sync.Mutex // guards conn against a change to TLS, and keeps replies whole
+	conn    net.Conn   // raw, or TLS over it
+	tls     *tls.Conn  // conn, if it is TLS
+	version uint16     // of TLS, and the cipher suite; 0 in clear
+	cipher  uint16
 	records *recordReader // under tls
 	out     []byte        // buffer for replies
 }
@@ -140,8 +142,11 @@ func (c *control) startTLS(timeout time.Duration) error {
 	s.server.tls.ledger.shown(s.id, shown.owner, shown.serial)
 	s.sinceTicket.Store(0)
 	c.raw.SetDeadline(time.Time{})
+	state := conn.ConnectionState()
+	c.version, c.cipher = state.Version, state.CipherSuite
+	s.server.handshakes.count(ChannelControl, state.Version)
 	if s.host == nil { // a host that HOST has chosen has shown its certificate
-		s.host = s.opts.findHost(conn.ConnectionState().ServerName)
+		s.host = s.opts.findHost(state.ServerName)
 	}
 	c.writing.Lock()
 	c.conn, c.tls, c.records = conn, conn, records
@@ -167,7 +172,7 @@ func (c *control) stopTLS(timeout time.Duration) error {
 	c.writing.Unlock()
 	c.session.lines.reset(c.records.clear())
 	c.session.forgetHeld()
-	c.records = nil
+	c.records, c.version, c.cipher = nil, 0, 0
 	return nil
 }
 

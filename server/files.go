@@ -80,6 +80,11 @@ func (f *sessionFS) openDownload(t *transfer, name string) (ftpserver.FileTransf
 			return nil, errors.Join(err, handle.Close())
 		}
 	}
+	if sized, ok := handle.(interface{ Size() int64 }); ok {
+		t.mu.Lock()
+		t.size = sized.Size()
+		t.mu.Unlock()
+	}
 	return t.form.encode(handle), nil
 }
 

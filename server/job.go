@@ -23,6 +23,7 @@ func (t *transfer) runJob(work func(*transfer) reply) {
 		r = reply{code: 426, text: "Aborted."}
 	}
 	t.session.control.reply(r.code, r.text)
+	t.tell(r.code)
 	t.finish(r.code)
 }
 

@@ -80,6 +80,11 @@ type Options struct {
 	// may.
 	Admit func(client netip.Addr) (reason string, ok bool)
 
+	// OnTransfer is told of every transfer after its final reply, whether it
+	// came to its end or not, by the goroutine that made it. It must return soon
+	// and may be called concurrently for different sessions. Nil: nobody is told.
+	OnTransfer func(TransferEvent)
+
 	// OnCommand is told of every command after its final reply, by the
 	// goroutine that sent it. It must return soon and may be called
 	// concurrently for different sessions. Nil: nobody is told.

@@ -119,17 +119,28 @@ func (s *session) release() (cmd command, ok, leaving bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.transfer == nil {
-		if s.draining {
+		if at := s.leaveAtLocked(); !at.IsZero() && !time.Now().Before(at) {
 			return command{}, false, true
 		}
 		if len(s.held) > 0 {
 			cmd, s.held = s.held[0], s.held[1:]
+			s.current = cmd
 			return cmd, true, false
 		}
 	}
 	s.reading = true
-	s.control.setReadDeadline(s.commandDeadlineLocked())
+	s.noteAboutLocked()
+	s.control.setReadDeadline(s.readDeadlineLocked())
 	return command{}, false, false
+}
+
+// readDeadlineLocked says until when to wait for the next command, after which
+// there may be more to do than to end an idle session.
+func (s *session) readDeadlineLocked() time.Time {
+	if s.transfer != nil {
+		return time.Time{}
+	}
+	return sooner(s.commandDeadlineLocked(), s.leaveAtLocked())
 }
 
 // commandDeadlineLocked says until when the next command must come. A running
@@ -171,6 +182,7 @@ func (s *session) hold(cmd command) bool {
 	running := t != nil && !t.ending
 	mayRun := t == nil || running && s.server.commands[cmd.verb].isImmediate(cmd)
 	if mayRun && len(s.held) == 0 {
+		s.current = cmd
 		s.mu.Unlock()
 		return false
 	}
@@ -213,14 +225,6 @@ func (s *session) currentTransfer() *transfer {
 	return s.transfer
 }
 
-// drain ends the session as soon as no transfer runs.
-func (s *session) drain() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.draining = true
-	s.wakeLocked()
-}
-
 // wakeLocked makes the goroutine that reads commands look at the state again.
 func (s *session) wakeLocked() {
 	if s.reading && s.transfer == nil {
@@ -240,10 +244,10 @@ func (s *session) transferEnded() []abort {
 	s.transfer = nil
 	s.idleSince = time.Now()
 	switch {
-	case len(s.held) > 0 || s.draining:
+	case len(s.held) > 0:
 		s.wakeLocked()
 	case s.reading:
-		s.control.setReadDeadline(s.commandDeadlineLocked())
+		s.control.setReadDeadline(s.readDeadlineLocked())
 	}
 	return nil
 }

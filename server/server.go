@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -29,12 +28,15 @@ type Server struct {
 	overrun      turnedAway
 	refusals     [LimitPassiveLeasesPerIP + 1]atomic.Uint64 // by Limit
 	accounts     *accountUses
+	traffic      traffic
+	handshakes   handshakes
 
 	reloading sync.Mutex // held by Reload as a whole
 	inForce   atomic.Pointer[settings]
 
 	mu        sync.Mutex
-	closing   bool
+	closing   bool             // nothing is accepted any more
+	closed    bool             // nor does anything run
 	bound     []*boundListener // by Listen
 	serving   chan error       // of ListenAndServe, for what ends it; nil before
 	listeners map[net.Listener]struct{}
@@ -73,7 +75,7 @@ func (s *Server) admit(conn net.Conn, spec Listener) {
 		return
 	}
 	s.mu.Lock()
-	if s.closing {
+	if s.closed {
 		s.mu.Unlock()
 		conn.Close()
 		return
@@ -109,8 +111,6 @@ func (s *Server) enter(session *session) (refusal string) {
 	session.counted = true
 	limits := s.current().Limits
 	switch {
-	case s.closing:
-		return "The server is shutting down."
 	case limits.Sessions > 0 && len(s.live) > limits.Sessions:
 		s.refusals[LimitSessions].Add(1)
 		return "Too many sessions on this server, try again later."
@@ -134,35 +134,14 @@ func (s *Server) leave(session *session) {
 	s.sessions.Done()
 }
 
-// Shutdown stops accepting, tells idle sessions so (421), lets running
-// transfers end, and returns nil when the last session has. When ctx is done
-// first it returns ctx's error; the remaining sessions run on until Close.
-// The allocator of the passive ports stays open.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopAccepting()
-	for _, session := range s.liveSessions() {
-		session.drain()
-	}
-	ended := make(chan struct{})
-	go s.waitForSessions(ended)
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *Server) waitForSessions(ended chan<- struct{}) {
-	s.sessions.Wait()
-	close(ended)
-}
-
 // Close stops accepting, ends every session at once, and returns when nothing
 // runs on their behalf. It always returns nil and may be called again, also
 // after a Shutdown that ran out of time.
 func (s *Server) Close() error {
 	s.stopAccepting()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	for _, session := range s.liveSessions() {
 		session.kill(errServerClosing)
 	}
@@ -197,8 +176,18 @@ func (s *Server) liveSessions() []*session {
 type Statistics struct {
 	// Sessions is the number of control connections.
 	Sessions int
+	// LoggedIn is how many of them have logged in.
+	LoggedIn int
+	// Accepted is the number of control connections so far, those that Admit
+	// refused left out.
+	Accepted uint64
 	// Transfers is the number of sessions with a running transfer.
 	Transfers int
+	// Bytes is how many bytes data connections have moved, those of running
+	// transfers included, by Direction.
+	Bytes [DirectionListing + 1]uint64
+	// Handshakes counts TLS handshakes that succeeded, by Channel.
+	Handshakes [ChannelData + 1]TLSHandshakes
 	// NotResumed counts the data connections refused because they did not
 	// resume their control connection's TLS session (SessionReuseRequired).
 	NotResumed uint64
@@ -212,11 +201,25 @@ type Statistics struct {
 func (s *Server) Statistics() Statistics {
 	sessions := s.liveSessions()
 	stats := Statistics{Sessions: len(sessions), NotResumed: s.notResumed.Load(), TurnedAway: s.turned.total()}
+	s.mu.Lock()
+	stats.Accepted = s.lastID
+	s.mu.Unlock()
 	for _, session := range sessions {
-		if session.currentTransfer() != nil {
+		session.mu.Lock()
+		t, loggedIn := session.transfer, session.about.loggedIn
+		session.mu.Unlock()
+		if loggedIn {
+			stats.LoggedIn++
+		}
+		if t != nil {
 			stats.Transfers++
+			s.traffic.count(t)
 		}
 	}
+	for direction := range s.traffic {
+		stats.Bytes[direction] = s.traffic[direction].Load()
+	}
+	stats.Handshakes = s.handshakes.totals()
 	for limit := range s.refusals {
 		stats.OverLimit[limit] = s.refusals[limit].Load()
 	}

@@ -32,6 +32,7 @@ type parameters struct {
 	form       form
 	epsvOnly   bool  // EPSV ALL (RFC 2428 §4)
 	restart    int64 // REST
+	allocated  int64 // ALLO
 	renaming   bool  // RNFR was the last command
 	renameFrom string
 	copyFrom   string
@@ -98,9 +99,11 @@ type session struct {
 	mu        sync.Mutex
 	transfer  *transfer
 	held      []command // behind a running transfer
-	reading   bool      // waiting for the client's next command
+	current   command   // that is being answered, if not reading
+	about     about
+	reading   bool // waiting for the client's next command
 	idleSince time.Time
-	draining  bool
+	drainBy   time.Time // when to end for the server's sake; zero: not told to
 
 	loginSince time.Time // when the client had to begin to log in
 
@@ -166,6 +169,7 @@ func (s *session) prepare() (refusal string, err error) {
 	if s.proxy.IsValid() && s.isTurnedAway() {
 		return "", errTurnedAway
 	}
+	s.noteAbout()
 	refusal = s.server.enter(s)
 	if s.spec.ImplicitTLS {
 		if err := s.control.startTLS(timeout); err != nil {

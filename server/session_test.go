@@ -2,9 +2,7 @@ package server_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -228,52 +226,6 @@ func TestSessionLimits(t *testing.T) {
 			first.expectEnd()
 			eventually(t, func() bool { return s.Statistics().Sessions <= 2 })
 		})
-	}
-}
-
-func TestShutdownLetsTransfersEnd(t *testing.T) {
-	t.Parallel()
-	s := startSite(t, nil)
-	idle := login(t, s.addr)
-	busy := login(t, s.addr)
-	data := busy.passive()
-	busy.cmd(150, "STOR last")
-
-	ended := make(chan error, 1)
-	go func() { ended <- s.Shutdown(t.Context()) }()
-	idle.expect(421)
-	idle.expectEnd()
-	select {
-	case err := <-ended:
-		t.Fatalf("Shutdown returned %v while a transfer ran", err)
-	default:
-	}
-	io.WriteString(data, "complete")
-	data.Close()
-	busy.expect(226)
-	busy.expect(421)
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := afero.ReadFile(s.fs, "/last"); string(got) != "complete" {
-		t.Errorf("the upload is %q", got)
-	}
-}
-
-func TestCloseAfterShutdownRanOutOfTime(t *testing.T) {
-	t.Parallel()
-	s := startSite(t, nil)
-	c := login(t, s.addr)
-	c.passive()
-	c.cmd(150, "STOR stuck")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("Shutdown: %v", err)
-	}
-	s.Close()
-	if n := s.Statistics().Sessions; n != 0 {
-		t.Errorf("%d sessions after Close", n)
 	}
 }
 

@@ -220,7 +220,9 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	s.sinceTicket.Store(0)
-	learnt.resumed = tlsConn.ConnectionState().DidResume
+	state := tlsConn.ConnectionState()
+	learnt.resumed = state.DidResume
+	s.server.handshakes.count(ChannelData, state.Version)
 	s.resumption.learn(learnt)
 	tickets.ledger.shown(s.id, learnt.owner, learnt.serial)
 	if !learnt.resumed && s.opts.SessionReuse == SessionReuseRequired {

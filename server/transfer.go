@@ -39,6 +39,8 @@ type transfer struct {
 	mu       sync.Mutex
 	conn     *dataConn
 	mode     string
+	size     int64    // of the file, 0: not known
+	counted  int64    // of the bytes of conn, see traffic
 	refusal  *refusal // why the file could not be opened
 	underway bool     // 150 is sent
 
@@ -114,8 +116,10 @@ func (t *transfer) reply(r reply) {
 	cause := r.text
 	r = t.verdict(r)
 	t.emit(r.code)
+	t.session.server.traffic.count(t)
 	t.session.control.reply(r.code, r.text)
 	t.log(r, cause)
+	t.tell(r.code)
 	t.finish(r.code)
 }
 

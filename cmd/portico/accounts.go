@@ -13,15 +13,21 @@ import (
 
 // accounts are the users of a server and of its hosts, with what they share.
 type accounts struct {
-	lists  []*driver.Users
-	open   []func() error  // closes what the sources of users hold
-	quotas *quota.Store    // nil: nobody has one
-	ctx    context.Context //nolint:containedctx // it lives until close and ends counting
+	lists  map[string]*driver.Users // by host, "" being the server
+	before map[string]*driver.Users // whose place they take
+	open   []func() error           // closes what the sources of users hold
+	quotas *quota.Store             // nil: nobody has one
+	ctx    context.Context          //nolint:containedctx // it lives until close and ends counting
 	cancel context.CancelFunc
 }
 
-// openAccounts opens the file of the quotas. The caller closes the accounts.
-func (s *setup) openAccounts() (*accounts, error) {
+// openAccounts opens the file of the quotas, or goes on with that of the parts
+// before. The caller closes the accounts.
+func (s *setup) openAccounts(before *parts) (*accounts, error) {
+	if before != nil {
+		old := before.accounts
+		return &accounts{before: old.lists, quotas: old.quotas, ctx: old.ctx, cancel: old.cancel}, nil
+	}
 	a := &accounts{}
 	if s.config.QuotaFile != "" {
 		var err error
@@ -57,12 +63,15 @@ func (s *setup) usersOptions() driver.UsersOptions {
 // add makes the users of a list and of the sources in the options. Host is the
 // name of the host that they belong to, "" for the server.
 func (a *accounts) add(host string, opts driver.UsersOptions, list []driver.User) (*driver.Users, error) {
-	opts.Layer = a.layer(host)
+	opts.Layer, opts.Previous = a.layer(host), a.before[host]
 	users, err := driver.NewUsers(list, opts)
 	if err != nil {
 		return nil, err
 	}
-	a.lists = append(a.lists, users)
+	if a.lists == nil {
+		a.lists = make(map[string]*driver.Users)
+	}
+	a.lists[host] = users
 	return users, nil
 }
 
@@ -91,12 +100,19 @@ func quotaAccount(host, user string) string {
 // close writes the quotas and closes the sources. No session may be left.
 func (a *accounts) close() error {
 	a.cancel()
+	err := a.closeSources()
+	if a.quotas != nil {
+		err = errors.Join(err, a.quotas.Close())
+	}
+	return err
+}
+
+// closeSources closes what others do not go on with. No login may be under way.
+func (a *accounts) closeSources() error {
 	var faults []error
 	for _, closeSource := range a.open {
 		faults = append(faults, closeSource())
 	}
-	if a.quotas != nil {
-		faults = append(faults, a.quotas.Close())
-	}
+	a.open = nil
 	return errors.Join(faults...)
 }

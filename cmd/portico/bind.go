@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -17,93 +18,77 @@ import (
 
 // service is a server that has bound its ports, with the parts it borrows.
 type service struct {
-	server    *server.Server
-	ports     *portalloc.Allocator  // nil: no passive mode
-	advertise *portalloc.Advertiser // nil before it was made
-	accounts  *accounts             // nil before they were opened
-	defence   *defence              // nil before it was opened
-	hooks     hooks
+	server  *server.Server
+	defence *defence // nil before it was opened
+	hooks   hooks
+	logs    *logs
+	log     *zap.Logger           // the ordinary one
+	inForce atomic.Pointer[parts] // nil before bind has succeeded
+	retired retired
+
+	readiness readiness
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
 // that could not be bound; nothing is bound then. The caller closes the
 // service.
-func (s *setup) bind(log *zap.Logger) (*service, error) {
-	options, err := serverOptions(s.config)
+func (s *setup) bind(logs *logs) (*service, error) {
+	log := logs.ordinary
+	service := &service{logs: logs, log: log}
+	var err error
+	if service.defence, err = s.openDefence(logs); err != nil {
+		return nil, err
+	}
+	opened, options, err := s.openParts(service, nil)
 	if err != nil {
+		service.close()
 		return nil, err
 	}
-	service, faults := &service{}, []error(nil)
-	if service.accounts, err = s.openAccounts(); err != nil {
-		return nil, err
-	}
-	if service.defence, err = s.openDefence(log); err != nil {
-		service.close(log)
-		return nil, err
-	}
-	options.OnSecurity, options.Admit = service.defence.observe, service.defence.guard.Admit
-	users, err := s.openUsers(service.accounts, log)
+	var faults []error
+	opened.ports, err = s.bindPassive(log, service.defence.observeRefusal)
 	faults = append(faults, err)
-	options.Auth, options.TLS, options.Logger = users, s.followServer(log), log
-	options.Listen = s.sockets.listen
-	options.Hosts, err = s.serverHosts(service.accounts, options.TLS, log)
-	faults = append(faults, err)
-	if err := errors.Join(faults...); err != nil {
-		service.close(log)
-		return nil, err
-	}
-
-	service.ports, err = s.bindPassive(log, service.defence.observeRefusal)
-	faults = append(faults, err)
-	service.advertise, err = s.newAdvertiser(log)
-	faults = append(faults, err)
-	options.Ports, options.Advertise = service.ports, service.advertise
-	if s.logs.commands != nil {
-		options.OnCommand = s.logs.commands.record
-	}
-	if len(s.config.Hooks)+len(s.logs.transfers) > 0 {
-		options.OnEvent = func(e server.Event) {
-			s.logs.transfer(e)
-			service.hooks.notify(e)
-		}
-	}
+	options.Ports = opened.ports
 	service.server, err = s.bindControl(options)
 	if err == nil { // otherwise not every listener had its turn
 		err = s.sockets.unused()
 	}
 	faults = append(faults, err)
 	if errors.Join(faults...) == nil {
-		faults = append(faults, service.hooks.open(s, log))
+		_, err = service.hooks.replace(s, log)
+		faults = append(faults, err)
 	}
-
 	if err := errors.Join(faults...); err != nil {
-		service.close(log)
+		service.close()
+		opened.close(log)
 		s.sockets.close()
 		return nil, err
 	}
-	s.recordStart(service.defence)
+	service.inForce.Store(opened)
+	s.recordConfig(service.defence, "start")
 	return service, nil
 }
 
+// now are the parts of the configuration in force.
+func (s *service) now() *parts { return s.inForce.Load() }
+
+// observe is the server's OnEvent.
+func (s *service) observe(e server.Event) {
+	s.logs.transfer(e)
+	s.hooks.notify(e)
+}
+
 // close ends the sessions that are left and gives all ports back.
-func (s *service) close(log *zap.Logger) {
+func (s *service) close() {
 	if s.server != nil {
 		s.server.Close()
 	}
-	s.hooks.close(context.Background(), leastHookTime, log) // nothing to do after a shutdown
-	if s.advertise != nil {
-		s.advertise.Close()
+	s.hooks.close(context.Background(), leastHookTime, s.log) // nothing to do after a shutdown
+	if parts := s.now(); parts != nil {
+		parts.close(s.log)
 	}
-	if s.ports != nil {
-		s.ports.Close()
-	}
+	s.retired.close()
 	if s.defence != nil {
 		s.defence.close()
-	}
-	if s.accounts != nil {
-		if err := s.accounts.close(); err != nil {
-			log.Error("quotas were not written", zap.Error(err))
-		}
 	}
 }
 

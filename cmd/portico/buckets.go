@@ -22,9 +22,10 @@ const bucketTimeout = 10 * time.Second
 // bucket is one of the configuration's, open and shared by all that are in it.
 type bucket struct {
 	key     string // buckets[0]
-	name    string
-	url     string
+	config  config.Bucket
 	storage *cloud.Storage
+	// isBorrowed says that the setup before has opened it, and will close it.
+	isBorrowed bool
 	// probe is the prefix of the first that is in it, nil before: keys may be good
 	// for that alone.
 	probe *string
@@ -32,10 +33,14 @@ type bucket struct {
 
 // openBuckets makes the clients of all buckets, and asks nothing of them: a
 // store may be down when the server starts. closeBuckets closes them.
-func (s *setup) openBuckets(ctx context.Context) error {
+func (s *setup) openBuckets(ctx context.Context, before *setup) error {
 	var faults []error
 	for i, b := range s.config.Buckets {
 		key := fmt.Sprintf("buckets[%d]", i)
+		if same := before.bucketOf(b); same != nil {
+			s.buckets = append(s.buckets, &bucket{key: key, config: b, storage: same.storage, isBorrowed: true})
+			continue
+		}
 		storage, err := cloud.Open(ctx, b.URL, cloud.Options{
 			Options:         object.Options{PartSize: int(b.PartSize)},
 			AccessKey:       b.AccessKey,
@@ -46,7 +51,7 @@ func (s *setup) openBuckets(ctx context.Context) error {
 			faults = append(faults, s.fault(key, "%v", err))
 			continue
 		}
-		s.buckets = append(s.buckets, &bucket{key: key, name: b.Name, url: b.URL, storage: storage})
+		s.buckets = append(s.buckets, &bucket{key: key, config: b, storage: storage})
 	}
 	return errors.Join(faults...)
 }
@@ -55,10 +60,26 @@ func (s *setup) openBuckets(ctx context.Context) error {
 func (s *setup) closeBuckets() error {
 	var faults []error
 	for _, b := range s.buckets {
-		faults = append(faults, b.storage.Close())
+		if !b.isBorrowed {
+			faults = append(faults, b.storage.Close())
+		}
 	}
 	s.buckets = nil
 	return errors.Join(faults...)
+}
+
+// bucketOf returns the bucket that is open for exactly these settings, nil if
+// there is none.
+func (s *setup) bucketOf(settings config.Bucket) *bucket {
+	if s == nil {
+		return nil
+	}
+	for _, b := range s.buckets {
+		if b.config == settings {
+			return b
+		}
+	}
+	return nil
 }
 
 // objectStorage is the storage of a home or a mount in a bucket. User is the
@@ -74,7 +95,7 @@ func (s *setup) objectStorage(key, user string, p config.Place) (driver.Storage,
 	}
 	storage := driver.Storage{Kind: driver.StorageObject, Prefix: p.Prefix}
 	for _, b := range s.buckets {
-		if b.name != p.Bucket {
+		if b.config.Name != p.Bucket {
 			continue
 		}
 		if storage.Bucket = b.storage.FS; b.probe == nil {
@@ -121,7 +142,7 @@ func (s *setup) checkBuckets(ctx context.Context, r *report) {
 		if err != nil {
 			err = s.fault(b.key+".url", "%v", err)
 		}
-		r.add("bucket "+b.name, b.url, err)
+		r.add("bucket "+b.config.Name, b.config.URL, err)
 	}
 }
 
@@ -142,7 +163,7 @@ func (s *setup) watchBuckets(ctx context.Context, log *zap.Logger) (stop func())
 func (s *setup) logBuckets(ctx context.Context, log *zap.Logger) {
 	for i, err := range s.tryBuckets(ctx) {
 		if err != nil && ctx.Err() == nil {
-			log.Warn("a bucket cannot be used", zap.String("setting", s.buckets[i].key), zap.String("bucket", s.buckets[i].name), zap.Error(err))
+			log.Warn("a bucket cannot be used", zap.String("setting", s.buckets[i].key), zap.String("bucket", s.buckets[i].config.Name), zap.Error(err))
 		}
 	}
 }

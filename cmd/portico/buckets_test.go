@@ -55,7 +55,7 @@ func withBuckets(t *testing.T, store string, names ...string) *setup {
 		t.Fatal(err)
 	}
 	s := &setup{config: cfg}
-	if err := s.openBuckets(t.Context()); err != nil {
+	if err := s.openBuckets(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

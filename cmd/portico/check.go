@@ -63,13 +63,14 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		return
 	}
 	s := &setup{config: cfg}
-	bucketsErr := s.openBuckets(ctx)
+	bucketsErr := s.openBuckets(ctx, nil)
 	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
 	if usersErr == nil {
 		usersErr = s.tryUsers()
 	}
 	r.add("users", s.describeUsers(), usersErr)
+	s.checkSQL(ctx, r)
 	s.checkLDAP(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
@@ -98,8 +99,10 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
 	r.add("defence", describeDefence(cfg.Defence), s.checkDefence())
-	for _, log := range s.logPaths() {
-		r.add(log.key, log.path, s.tryLog(log))
+	for _, named := range logPaths(cfg.Log) {
+		if named.path != "" {
+			r.add(named.key, named.path, s.tryLog(named))
+		}
 	}
 }
 

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
@@ -22,16 +20,16 @@ import (
 // the audit log.
 type defence struct {
 	guard *guard.Guard
-	audit *auditLog // nil: no file of its own
+	audit *auditLog
 	stop  context.CancelFunc
 	done  chan struct{} // closed when the guard has written its files
 }
 
 // openDefence reads bans and lists. The caller closes it, after the server.
-func (s *setup) openDefence(log *zap.Logger) (*defence, error) {
-	d := &defence{audit: s.logs.audit, done: make(chan struct{})}
+func (s *setup) openDefence(logs *logs) (*defence, error) {
+	d := &defence{audit: logs.audit, done: make(chan struct{})}
 	options := guardOptions(s.config)
-	options.Logger, options.OnSecurity = log, d.record
+	options.Logger, options.OnSecurity = logs.ordinary, d.record
 	var err error
 	if d.guard, err = guard.New(options); err != nil {
 		return nil, s.guardFault(err)
@@ -91,13 +89,13 @@ func (s *setup) guardFault(err error) error {
 	return s.fault("defence", "%s", text)
 }
 
-// recordStart tells with which configuration the server starts. What is secret
-// in it does not count.
-func (s *setup) recordStart(d *defence) {
+// recordConfig tells which configuration has come into force. What is secret in
+// it does not count.
+func (s *setup) recordConfig(d *defence, reason string) {
 	text, err := s.config.YAML()
 	if err == nil {
 		d.record(server.SecurityEvent{
-			Kind: server.SecurityConfigChanged, Time: time.Now(), Reason: "start", Detail: "sha256:" + sum(text),
+			Kind: server.SecurityConfigChanged, Time: time.Now(), Reason: reason, Detail: "sha256:" + sum(text),
 		})
 	}
 }

@@ -26,6 +26,8 @@ type serveFlags struct {
 	selfSigned    bool
 	allowRoot     bool
 	logLevel      string
+
+	generatedHash string // of the password of generatedUser, once there is one
 }
 
 func (f *serveFlags) takeDirectory(args []string) {

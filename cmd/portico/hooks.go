@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -16,7 +17,16 @@ import (
 
 // hooks are the commands and webhooks that hear of a server's events. Events
 // come once they are open.
-type hooks struct{ list []hook }
+type hooks struct {
+	mu   sync.RWMutex
+	list []openHook // guarded by mu
+}
+
+// openHook is a hook with what it was made of.
+type openHook struct {
+	config config.Hook
+	hook   hook
+}
 
 // hook is a notify.Command or a notify.Webhook.
 type hook interface {
@@ -25,23 +35,60 @@ type hook interface {
 }
 
 // leastHookTime is what hooks have to come to an end after the last session,
-// however much of shutdown_timeout that has left.
+// however much of drain.timeout that has left.
 const leastHookTime = 5 * time.Second
 
-// open makes the hooks of the configuration. Webhooks post at once what earlier
-// runs have left in their spools, so it comes after the ports are bound: before
-// that, another server may be using them.
-func (h *hooks) open(s *setup, log *zap.Logger) error {
-	var faults []error
+// replace opens the hooks of a configuration in the place of those there are.
+// One that has stayed the same goes on. A webhook that goes leaves what waits in
+// its spool, which another may take over; a command that goes is returned, for
+// the caller to close. The error joins what could not be opened; the others are
+// in force.
+func (h *hooks) replace(s *setup, log *zap.Logger) (gone []hook, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := make([]openHook, len(s.config.Hooks))
 	for i, configured := range s.config.Hooks {
-		opened, err := s.openHook(hookKey(i), configured, log)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		h.list = append(h.list, opened)
+		list[i] = openHook{configured, takeHook(h.list, configured)}
 	}
-	return errors.Join(faults...)
+	for _, old := range h.list {
+		switch webhook, keeps := old.hook.(*notify.Webhook); {
+		case old.hook == nil: // taken over
+		case keeps:
+			closeHook(done(), webhook, log)
+		default:
+			gone = append(gone, old.hook)
+		}
+	}
+	var faults []error
+	h.list = nil
+	for i, entry := range list {
+		if entry.hook == nil {
+			if entry.hook, err = s.openHook(hookKey(i), entry.config, log); err != nil {
+				faults = append(faults, err)
+				continue
+			}
+		}
+		h.list = append(h.list, entry)
+	}
+	return gone, errors.Join(faults...)
+}
+
+// done is a context that is done.
+func done() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// takeHook takes the hook of this configuration from a list, nil if there is none.
+func takeHook(list []openHook, configured config.Hook) hook {
+	for i, old := range list {
+		if old.hook != nil && reflect.DeepEqual(old.config, configured) {
+			list[i].hook = nil
+			return old.hook
+		}
+	}
+	return nil
 }
 
 func hookKey(index int) string { return fmt.Sprintf("hooks[%d]", index) }
@@ -86,19 +133,29 @@ func hookEvents(words []string) ([]server.EventKind, error) {
 
 // notify is a server's OnEvent.
 func (h *hooks) notify(e server.Event) {
-	for _, hook := range h.list {
-		hook.Notify(e)
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, open := range h.list {
+		open.hook.Notify(e)
 	}
+}
+
+func (h *hooks) count() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.list)
 }
 
 // close has the hooks do what is left to do, side by side, for so long at the
 // most. No session may be left: its last events would be lost.
 func (h *hooks) close(ctx context.Context, within time.Duration, log *zap.Logger) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var closing sync.WaitGroup
-	for _, hook := range h.list {
-		closing.Go(func() { closeHook(ctx, hook, log) })
+	for _, open := range h.list {
+		closing.Go(func() { closeHook(ctx, open.hook, log) })
 	}
 	closing.Wait()
 	h.list = nil

@@ -90,7 +90,7 @@ func TestHooksHearTheirEvents(t *testing.T) {
 		t.Error(err)
 	}
 	var h hooks
-	if err := h.open(s, zap.NewNop()); err != nil {
+	if _, err := h.replace(s, zap.NewNop()); err != nil {
 		t.Fatal(err)
 	}
 	for _, kind := range []server.EventKind{server.EventUpload, server.EventLogin, server.EventDownload} {
@@ -119,7 +119,7 @@ func TestHooksCloseInTime(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	log := zap.New(core)
 	var h hooks
-	if err := h.open(s, log); err != nil {
+	if _, err := h.replace(s, log); err != nil {
 		t.Fatal(err)
 	}
 	h.notify(server.Event{Kind: server.EventUpload})

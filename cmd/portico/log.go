@@ -10,11 +10,12 @@ import (
 	"github.com/portico-ftp/portico/config"
 )
 
-// newLogger returns a logger that writes to w, for people or for programs.
-func newLogger(settings config.Log, w io.Writer) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(settings.Level)
+// newLogger returns a logger that writes to w, for people or for programs, and
+// what sets its level.
+func newLogger(settings config.Log, w io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
+	level, err := zap.ParseAtomicLevel(settings.Level)
 	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+		return nil, level, fmt.Errorf("log.level: %w", err)
 	}
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -25,5 +26,5 @@ func newLogger(settings config.Log, w io.Writer) (*zap.Logger, error) {
 		encoding.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(encoding)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), nil
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), level, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -11,8 +12,8 @@ import (
 // it at one time, and it may be truncated or moved away while it is in use. It
 // is safe for concurrent use.
 type logFile struct {
-	key  string // of the configuration that names it
-	path string
+	key       string    // of the configuration that names the file
+	otherwise io.Writer // takes the lines while there is no file
 	// header, if there is one, returns what stands above the lines: at the
 	// beginning of the file, and of each run of the server.
 	header func() []byte
@@ -21,32 +22,79 @@ type logFile struct {
 	report func(err error, lost int)
 
 	mu   sync.Mutex
-	file *os.File
-	new  bool // since it was opened nothing has been written to it
-	torn bool // its last line is not whole
-	lost int  // lines since the last that was written
+	path string
+	file *os.File // nil: none
+	new  bool     // since it was opened nothing has been written to it
+	torn bool     // its last line is not whole
+	lost int      // lines since the last that was written
 }
 
-// openLogFile opens the file, or makes it. The caller closes it.
-func openLogFile(key, path string) (*logFile, error) {
-	file, err := appendTo(path)
-	if err != nil {
-		return nil, err
+// newLogFile returns one that has no file yet.
+func newLogFile(key string, otherwise io.Writer) *logFile {
+	return &logFile{key: key, otherwise: otherwise, report: func(error, int) {}}
+}
+
+// openLogFile opens a file to go on in, or makes it. Nil: no path, no file.
+func openLogFile(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil
 	}
-	return &logFile{key: key, path: path, report: func(error, int) {}, file: file, new: true}, nil
-}
-
-func appendTo(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
+
+// goOn lets lines go to another file from now on, which is the logFile's then.
+func (l *logFile) goOn(path string, file *os.File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !sameFile(l.file, file) {
+		l.new, l.torn = true, false
+	}
+	if l.file != nil {
+		l.file.Close()
+	}
+	l.path, l.file = path, file
+}
+
+func sameFile(a, b *os.File) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	infoA, errA := a.Stat()
+	infoB, errB := b.Stat()
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// reopen goes on in the file that has the name now, after the old one was moved
+// away. After an error it goes on in the old one.
+func (l *logFile) reopen() error {
+	path := l.now()
+	file, err := openLogFile(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.key, err)
+	}
+	l.goOn(path, file)
+	return nil
+}
+
+// now is the file's name, empty if there is none.
+func (l *logFile) now() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.path
+}
+
+// close closes the file. Later lines go where they go without one.
+func (l *logFile) close() { l.goOn("", nil) }
 
 // Write adds a line, which ends with a line feed, in one call of the system: so
 // lines stay whole beside those of others.
 func (l *logFile) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := l.precededLocked(line)
-	n, err := l.file.Write(text)
+	if l.file == nil {
+		return l.otherwise.Write(line)
+	}
+	n, err := l.file.Write(l.precededLocked(line))
 	if err != nil {
 		l.torn = l.torn || n > 0
 		if l.lost++; l.lost == 1 {
@@ -76,34 +124,4 @@ func (l *logFile) precededLocked(line []byte) []byte {
 func (l *logFile) isEmptyLocked() bool {
 	info, err := l.file.Stat()
 	return err == nil && info.Size() == 0
-}
-
-// reopen goes on in the file that has the name now, after the old one was moved
-// away. After an error it goes on in the old one.
-func (l *logFile) reopen() error {
-	file, err := appendTo(l.path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", l.key, err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	same := sameFile(l.file, file)
-	l.file.Close()
-	l.file = file
-	if !same {
-		l.new, l.torn = true, false
-	}
-	return nil
-}
-
-func sameFile(a, b *os.File) bool {
-	infoA, errA := a.Stat()
-	infoB, errB := b.Stat()
-	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
-}
-
-func (l *logFile) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.file.Close()
 }

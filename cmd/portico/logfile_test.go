@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,11 +13,13 @@ import (
 
 func openTestLog(t *testing.T, path string) *logFile {
 	t.Helper()
-	file, err := openLogFile("log.test", path)
+	file := newLogFile("log.test", io.Discard)
+	opened, err := openLogFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { file.close() })
+	file.goOn(path, opened)
+	t.Cleanup(file.close)
 	return file
 }
 
@@ -92,7 +96,9 @@ func TestLogFileHeader(t *testing.T) {
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
-	writeFile0(t, path, "made by logrotate\n")
+	if err := os.WriteFile(path, []byte("made by logrotate\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := file.reopen(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,10 +106,27 @@ func TestLogFileHeader(t *testing.T) {
 	wantText(t, path, "made by logrotate\n#head\n3\n")
 }
 
-func writeFile0(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+func TestLogFileWithoutFile(t *testing.T) {
+	t.Parallel()
+	var otherwise bytes.Buffer
+	file := newLogFile("log.test", &otherwise)
+	file.header = func() []byte { return []byte("#head\n") }
+	writeLine(t, file, "1")
+	if err := file.reopen(); err != nil {
 		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.log")
+	opened, err := openLogFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.goOn(path, opened)
+	writeLine(t, file, "2")
+	file.close()
+	writeLine(t, file, "3")
+	wantText(t, path, "#head\n2\n")
+	if got := otherwise.String(); got != "1\n3\n" {
+		t.Errorf("without a file: %q", got)
 	}
 }
 
@@ -122,16 +145,18 @@ func TestLogFileTellsOnceOfLostLines(t *testing.T) {
 			t.Errorf("a line that is lost: %v", err)
 		}
 	}
-	file.path = filepath.Join(t.TempDir(), "a.log")
-	if err := file.reopen(); err != nil {
+	other := filepath.Join(t.TempDir(), "a.log")
+	opened, err := openLogFile(other)
+	if err != nil {
 		t.Fatal(err)
 	}
+	file.goOn(other, opened)
 	writeLine(t, file, "4")
 	writeLine(t, file, "5")
 	if got, want := strings.Join(told, ", "), "true 0, false 3"; got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	wantText(t, file.path, "4\n5\n")
+	wantText(t, other, "4\n5\n")
 }
 
 // What a full disk has left of a line must not spoil the next one.

@@ -14,125 +14,97 @@ import (
 )
 
 // logs are a server's logs. They are open before anything else is, and closed
-// after it.
+// after it. Reloads may give them other files.
 type logs struct {
-	ordinary  *zap.Logger
-	sampling  *sampling   // of the ordinary log; nil: it is complete
-	audit     *auditLog   // nil: no file of its own
-	commands  *commandLog // nil: no file of its own
-	transfers []transferLog
-	files     []*logFile // of all of these
+	ordinary *zap.Logger
+	level    zap.AtomicLevel // of the ordinary log
+	sampling *sampling       // of the ordinary log; nil: it is complete
+	audit    *auditLog
+	commands *commandLog
+	xferlog  *transferLog
+	w3c      *transferLog
+	files    map[string]*logFile // of all of these, by the keys of logPaths
 }
 
 // transferLog writes a line for each event of its concern.
 type transferLog struct {
-	line func(server.Event) []byte // nil: it has none for this one
 	file *logFile
+	line func(server.Event) []byte // nil: it has none for this one
 }
 
-// logPath is a key that names a file, and its name.
+func (l *transferLog) record(e server.Event) {
+	if l.file.now() == "" {
+		return
+	}
+	if line := l.line(e); line != nil {
+		l.file.Write(line)
+	}
+}
+
+// logPath is a key that names a file, and its name, which may be empty.
 type logPath struct{ key, path string }
 
-func (s *setup) logPaths() []logPath {
-	l := s.config.Log
-	var named []logPath
-	for _, one := range []logPath{
+func logPaths(l config.Log) []logPath {
+	return []logPath{
 		{"log.file", string(l.File)}, {"log.audit", string(l.Audit)}, {"log.commands", string(l.Commands)},
 		{"log.xferlog", string(l.Xferlog)}, {"log.w3c", string(l.W3C)},
-	} {
-		if one.path != "" {
-			named = append(named, one)
-		}
 	}
-	return named
 }
+
+// hasTransferLogs says whether events are to be written down.
+func hasTransferLogs(l config.Log) bool { return l.Xferlog != "" || l.W3C != "" }
 
 // openLogs opens all files, or none. The ordinary log goes to standard error
 // unless it has a file. The caller closes them.
 func (s *setup) openLogs(stderr io.Writer) (*logs, error) {
-	l, files := &logs{}, map[string]*logFile{}
-	var faults []error
-	for _, one := range s.logPaths() {
-		file, err := s.openLog(one)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		l.files, files[one.key] = append(l.files, file), file
+	l := &logs{files: map[string]*logFile{}}
+	for _, named := range logPaths(s.config.Log) {
+		l.files[named.key] = newLogFile(named.key, io.Discard)
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, errors.Join(err, l.close())
+	l.files["log.file"].otherwise = stderr
+	l.files["log.w3c"].header = w3cHeader
+	l.audit = &auditLog{l.files["log.audit"]}
+	l.commands = newCommandLog(l.files["log.commands"])
+	l.xferlog = &transferLog{l.files["log.xferlog"], xferlogLine}
+	l.w3c = &transferLog{l.files["log.w3c"], w3cLine}
+	if err := l.openOrdinary(s.config.Log, stderr); err != nil {
+		return nil, err
 	}
-	if err := l.openOrdinary(s.config.Log, files["log.file"], stderr); err != nil {
-		return nil, errors.Join(err, l.close())
+	change, err := l.prepare(s)
+	if err != nil {
+		return nil, err
 	}
-	if file := files["log.audit"]; file != nil {
-		l.audit = &auditLog{file}
-	}
-	if file := files["log.commands"]; file != nil {
-		l.commands = newCommandLog(file)
-	}
-	if file := files["log.xferlog"]; file != nil {
-		l.transfers = append(l.transfers, transferLog{xferlogLine, file})
-	}
-	if file := files["log.w3c"]; file != nil {
-		file.header = w3cHeader
-		l.transfers = append(l.transfers, transferLog{w3cLine, file})
-	}
+	change.commit()
 	return l, nil
-}
-
-func (s *setup) openLog(one logPath) (*logFile, error) {
-	file, err := openLogFile(one.key, one.path)
-	if err != nil {
-		return nil, s.fault(one.key, "%v: name a file that the user whom Portico runs as can write", err)
-	}
-	return file, nil
-}
-
-// tryLog opens a file and leaves everything as it was.
-func (s *setup) tryLog(one logPath) error {
-	_, err := os.Lstat(one.path)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	file, err := s.openLog(one)
-	if err != nil {
-		return err
-	}
-	if isNew {
-		err = os.Remove(one.path)
-	}
-	return errors.Join(err, file.close())
 }
 
 // openOrdinary makes the ordinary log, which tells of the failures of the
 // others. Its own are told on standard error.
-func (l *logs) openOrdinary(settings config.Log, file *logFile, stderr io.Writer) error {
-	log, err := newLogger(settings, stderr)
+func (l *logs) openOrdinary(settings config.Log, stderr io.Writer) error {
+	last, _, err := newLogger(settings, stderr)
 	if err != nil {
 		return err
 	}
-	if file != nil {
-		file.report = reportTo(log, file)
-		if log, err = newLogger(settings, file); err != nil {
-			return err
-		}
-		log = log.WithOptions(quietly())
+	if l.ordinary, l.level, err = newLogger(settings, l.files["log.file"]); err != nil {
+		return err
 	}
+	l.ordinary = l.ordinary.WithOptions(quietly())
 	if settings.Sampling == "auto" {
-		l.sampling, log = sample(log)
+		l.sampling, l.ordinary = sample(l.ordinary)
 	}
-	for _, other := range l.files {
-		if other != file {
-			other.report = reportTo(log, other)
+	for key, file := range l.files {
+		if key == "log.file" {
+			file.report = reportTo(last, key)
+		} else {
+			file.report = reportTo(l.ordinary, key)
 		}
 	}
-	l.ordinary = log
 	return nil
 }
 
 // reportTo tells a log that lines of a file are lost.
-func reportTo(log *zap.Logger, file *logFile) func(error, int) {
-	log = log.With(zap.String("setting", file.key), zap.String("file", file.path))
+func reportTo(log *zap.Logger, key string) func(error, int) {
+	log = log.With(zap.String("setting", key))
 	return func(err error, lost int) {
 		if err != nil {
 			log.Error("lines of a log are not written: make room, or mend the file", zap.Error(err))
@@ -142,13 +114,70 @@ func reportTo(log *zap.Logger, file *logFile) func(error, int) {
 	}
 }
 
-// transfer writes an event to the logs of transfers.
-func (l *logs) transfer(e server.Event) {
-	for _, to := range l.transfers {
-		if line := to.line(e); line != nil {
-			to.file.Write(line)
+// logChange is what logs can go on in.
+type logChange struct {
+	logs  *logs
+	paths []logPath
+	files []*os.File // of paths; nil for those that are off
+}
+
+// prepare opens the files that a configuration names, the same as before anew.
+// Its error joins those that cannot be opened. The caller commits or discards
+// the change.
+func (l *logs) prepare(s *setup) (*logChange, error) {
+	change, faults := &logChange{logs: l, paths: logPaths(s.config.Log)}, []error(nil)
+	for _, named := range change.paths {
+		file, err := s.openLog(named)
+		change.files = append(change.files, file)
+		faults = append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		change.discard()
+		return nil, err
+	}
+	return change, nil
+}
+
+func (s *setup) openLog(named logPath) (*os.File, error) {
+	file, err := openLogFile(named.path)
+	if err != nil {
+		return nil, s.fault(named.key, "%v: name a file that the user whom Portico runs as can write", err)
+	}
+	return file, nil
+}
+
+func (c *logChange) commit() {
+	for i, named := range c.paths {
+		c.logs.files[named.key].goOn(named.path, c.files[i])
+	}
+}
+
+func (c *logChange) discard() {
+	for _, file := range c.files {
+		if file != nil {
+			file.Close()
 		}
 	}
+}
+
+// tryLog opens a file and leaves everything as it was.
+func (s *setup) tryLog(named logPath) error {
+	_, err := os.Lstat(named.path)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	file, err := s.openLog(named)
+	if err != nil {
+		return err
+	}
+	if isNew {
+		err = os.Remove(named.path)
+	}
+	return errors.Join(err, file.Close())
+}
+
+// transfer writes an event to the logs of transfers.
+func (l *logs) transfer(e server.Event) {
+	l.xferlog.record(e)
+	l.w3c.record(e)
 }
 
 // reopen goes on in new files, after the old ones were moved away. Its error
@@ -162,13 +191,11 @@ func (l *logs) reopen() error {
 }
 
 // close writes what is left to say and closes the files.
-func (l *logs) close() error {
+func (l *logs) close() {
 	if l.sampling != nil {
 		l.sampling.report(time.Now())
 	}
-	var faults []error
 	for _, file := range l.files {
-		faults = append(faults, file.close())
+		file.close()
 	}
-	return errors.Join(faults...)
 }

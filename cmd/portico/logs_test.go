@@ -24,7 +24,7 @@ func openTestLogs(t *testing.T, stderr io.Writer, set func(*config.Log)) *logs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.close() })
+	t.Cleanup(l.close)
 	return l
 }
 

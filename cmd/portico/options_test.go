@@ -175,7 +175,7 @@ func TestLogger(t *testing.T) {
 		{config.Log{Level: "info", Format: "json"}, `"msg":"hello","took":"1s"}`},
 	} {
 		var out bytes.Buffer
-		log, err := newLogger(test.settings, &out)
+		log, _, err := newLogger(test.settings, &out)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestLogger(t *testing.T) {
 			t.Errorf("%+v: got %q, want one line with %q", test.settings, got, test.want)
 		}
 	}
-	if _, err := newLogger(config.Log{Level: "loud"}, &bytes.Buffer{}); err == nil {
+	if _, _, err := newLogger(config.Log{Level: "loud"}, &bytes.Buffer{}); err == nil {
 		t.Error("an unknown level is accepted")
 	}
 }

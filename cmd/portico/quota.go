@@ -58,7 +58,7 @@ func (p *program) recount(ctx context.Context, f *serveFlags, names []string) er
 	if err := s.addUsers(f); err != nil {
 		return err
 	}
-	accounts, err := s.openAccounts()
+	accounts, err := s.openAccounts(nil)
 	if err != nil {
 		return err
 	}

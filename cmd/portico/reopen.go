@@ -49,7 +49,7 @@ func (r *reopening) reopen() {
 		r.logs.ordinary.Error("a log goes on in its old file: let the user whom Portico runs as write to the new one", zap.Error(err))
 		return
 	}
-	r.logs.ordinary.Info("logs reopened", zap.Int("files", len(r.logs.files)))
+	r.logs.ordinary.Info("logs reopened")
 }
 
 // stop ends it and closes the logs, if it was started. The signal stays caught:

@@ -145,7 +145,7 @@ func TestRootIsRefused(t *testing.T) {
 		}
 	}
 	p := &program{uid: 0}
-	if _, err := p.prepare(t.Context(), &serveFlags{directory: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "root") {
+	if _, err := p.prepare(t.Context(), &serveFlags{directory: t.TempDir()}, nil); err == nil || !strings.Contains(err.Error(), "root") {
 		t.Errorf("prepare as root: %v", err)
 	}
 }

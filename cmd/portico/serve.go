@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-
-	"github.com/portico-ftp/portico/server"
 )
 
 func (p *program) serveCommand() *cobra.Command {
@@ -23,8 +19,9 @@ func (p *program) serveCommand() *cobra.Command {
 
 DIR needs no configuration: without --user and --anonymous, a user named ftp gets
 a new password, which is printed once. The log goes to standard error unless
-log.file names a file. SIGTERM and SIGINT let running transfers end; a second one
-ends the server at once. SIGUSR1 has all log files opened anew.`,
+log.file names a file. SIGTERM and SIGINT let running transfers end (drain in the
+configuration), and then the exit code is 0; a second one ends the server at
+once. SIGUSR1 has all log files opened anew.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.takeDirectory(args)
@@ -38,24 +35,25 @@ ends the server at once. SIGUSR1 has all log files opened anew.`,
 func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	reopening := catchReopen()
 	defer reopening.stop()
-	s, err := p.prepare(ctx, f)
+	s, err := p.prepare(ctx, f, nil)
 	if err != nil {
 		return err
 	}
 	defer s.closeBuckets()
-	if s.logs, err = s.openLogs(p.stderr); err != nil {
-		return err
-	}
-	reopening.start(s.logs)
-	log := s.logs.ordinary
-	if s.sockets, err = p.takeSockets(); err != nil {
-		return err
-	}
-	service, err := s.bind(log)
+	logs, err := s.openLogs(p.stderr)
 	if err != nil {
 		return err
 	}
-	defer service.close(log)
+	reopening.start(logs)
+	log := logs.ordinary
+	if s.sockets, err = p.takeSockets(); err != nil {
+		return err
+	}
+	service, err := s.bind(logs)
+	if err != nil {
+		return err
+	}
+	defer service.close()
 	if f.directory != "" {
 		if err := s.welcome(f).print(p.stdout); err != nil {
 			return fmt.Errorf("print the address to use: %w", err)
@@ -65,7 +63,9 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
 	defer s.watchBuckets(ctx, log)()
-	return service.run(ctx, s.config.ShutdownTimeout, log)
+	reloads, stop := p.watchForReloads(f, s.config)
+	defer stop()
+	return service.run(ctx, reloads, func() error { return service.reload(ctx, p, f) })
 }
 
 func (s *service) logStart(log *zap.Logger, setup *setup) {
@@ -77,7 +77,7 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 		zap.Bool("tls", setup.tls != nil),
 		zap.Int("users", setup.userCount()),
 		zap.Int("hosts", len(setup.hosts)),
-		zap.Int("hooks", len(s.hooks.list)),
+		zap.Int("hooks", s.hooks.count()),
 		zap.String("version", buildVersion()))
 }
 
@@ -99,40 +99,4 @@ func texts(addresses []net.Addr) []string {
 		all[i] = address.String()
 	}
 	return all
-}
-
-// run serves until ctx is done, and then until the running transfers have
-// ended or the timeout has.
-func (s *service) run(ctx context.Context, timeout time.Duration, log *zap.Logger) error {
-	upkeep := s.accounts.startUpkeep(ctx, log)
-	defer upkeep.stop()
-	ended := make(chan error, 1)
-	go s.listenAndServe(ended)
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("shutting down", zap.Duration("timeout", timeout), zap.Int("sessions", s.server.Statistics().Sessions))
-	s.shutdown(context.WithoutCancel(ctx), timeout, log)
-	if err := <-ended; !errors.Is(err, server.ErrServerClosed) {
-		return err
-	}
-	log.Info("stopped")
-	return nil
-}
-
-func (s *service) listenAndServe(ended chan<- error) { ended <- s.server.ListenAndServe() }
-
-func (s *service) shutdown(ctx context.Context, timeout time.Duration, log *zap.Logger) {
-	deadline := time.Now().Add(timeout)
-	untilDeadline, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	if err := s.server.Shutdown(untilDeadline); err != nil {
-		statistics := s.server.Statistics()
-		log.Warn("shutdown_timeout is over, ending what still runs",
-			zap.Int("sessions", statistics.Sessions), zap.Int("transfers", statistics.Transfers))
-	}
-	s.server.Close()
-	s.hooks.close(ctx, max(time.Until(deadline), leastHookTime), log)
 }

@@ -230,11 +230,11 @@ func TestServeReadOnly(t *testing.T) {
 	}
 }
 
-// TestShutdownTimeout holds that a transfer that does not end delays the end of
-// the server no longer than shutdown_timeout.
-func TestShutdownTimeout(t *testing.T) {
+// TestDrainTimeout holds that a transfer that does not end delays the end of
+// the server no longer than drain.timeout.
+func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
-	r := start(t, []string{"PORTICO_SHUTDOWN_TIMEOUT=10ms"}, t.TempDir())
+	r := start(t, []string{"PORTICO_DRAIN_TIMEOUT=10ms"}, t.TempDir())
 	client, err := r.login(t, "ftp", r.password(t))
 	if err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func TestShutdownTimeout(t *testing.T) {
 	if code := r.stop(t); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	if !strings.Contains(r.stderr.String(), "shutdown_timeout is over") {
+	if !strings.Contains(r.stderr.String(), "drain.timeout is over") {
 		t.Errorf("the log does not tell:\n%s", r.stderr)
 	}
 	feed.Close()

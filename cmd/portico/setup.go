@@ -24,8 +24,6 @@ type setup struct {
 	buckets []*bucket
 	// sockets are those that a service manager has opened. Nil: none.
 	sockets *handedSockets
-	// logs are nil before they were opened.
-	logs *logs
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
@@ -36,16 +34,19 @@ const generatedUser = "ftp"
 
 // prepare reads and checks everything that a server needs. Its error joins all
 // that is wrong. The caller closes the buckets of the setup; there is none with
-// an error.
-func (p *program) prepare(ctx context.Context, f *serveFlags) (*setup, error) {
+// an error. Before is the setup that this one is to replace, nil at the start.
+func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*setup, error) {
 	s, faults := &setup{}, []error{checkUID(p.uid, f.allowRoot)}
+	if before != nil {
+		s.sockets = before.sockets
+	}
 	var err error
 	s.config, err = f.load(p.environ)
 	faults = append(faults, err)
 	if s.config == nil {
 		return nil, errors.Join(faults...)
 	}
-	faults = append(faults, s.openBuckets(ctx), s.addUsers(f))
+	faults = append(faults, s.openBuckets(ctx, before), s.addUsers(f))
 	s.tls, err = loadTLS(s.config)
 	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
 	if err := errors.Join(faults...); err != nil {
@@ -89,12 +90,15 @@ func (s *setup) standIn(f *serveFlags) error {
 	case !nobody:
 		return nil
 	}
-	s.generated = generatePassword()
-	hash, err := driver.HashPassword(s.generated)
-	if err != nil {
-		return err
+	if f.generatedHash == "" {
+		s.generated = generatePassword()
+		hash, err := driver.HashPassword(s.generated)
+		if err != nil {
+			return err
+		}
+		f.generatedHash = hash // a reload must not shut him out
 	}
-	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(hash), Account: config.Account{Home: config.Path(f.homeTemplate()), Place: config.DefaultPlace()}}}
+	s.config.Users = []config.User{{Name: generatedUser, Password: config.Secret(f.generatedHash), Account: config.Account{Home: config.Path(f.homeTemplate()), Place: config.DefaultPlace()}}}
 	return nil
 }
 

@@ -28,6 +28,7 @@ func (s *setup) sources() []source {
 		{"users", len(s.users) > 0, s.openList},
 		{"file", s.config.Auth.File.Path != "", s.openUsersFile},
 		{"htpasswd", s.config.Auth.Htpasswd.Path != "", s.openHtpasswd},
+		{"sql", s.config.Auth.SQL.DSN != "", s.openSQL},
 		{"ldap", len(s.config.Auth.LDAP.Servers) > 0, s.openLDAP},
 	}
 }

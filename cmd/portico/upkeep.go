@@ -19,30 +19,30 @@ type upkeep struct {
 	done   chan struct{}
 }
 
-// startUpkeep sweeps up what interrupted uploads have left, now and every hour,
-// and writes quotas every minute, until ctx is done. The caller stops it before
-// it closes the accounts.
-func (a *accounts) startUpkeep(ctx context.Context, log *zap.Logger) *upkeep {
+// startUpkeep sweeps up what interrupted uploads of the present accounts have
+// left, now and every hour, and writes quotas every minute, until ctx is done. The
+// caller stops it before it closes the accounts.
+func startUpkeep(ctx context.Context, present func() *accounts, log *zap.Logger) *upkeep {
 	ctx, cancel := context.WithCancel(ctx)
 	u := &upkeep{cancel: cancel, done: make(chan struct{})}
-	go u.run(ctx, a, log)
+	go u.run(ctx, present, log)
 	return u
 }
 
-func (u *upkeep) run(ctx context.Context, a *accounts, log *zap.Logger) {
+func (u *upkeep) run(ctx context.Context, present func() *accounts, log *zap.Logger) {
 	defer close(u.done)
 	sweep, flush := time.NewTicker(sweepInterval), time.NewTicker(flushInterval)
 	defer sweep.Stop()
 	defer flush.Stop()
-	a.sweep(ctx, time.Now(), log)
+	present().sweep(ctx, time.Now(), log)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-sweep.C:
-			a.sweep(ctx, now, log)
+			present().sweep(ctx, now, log)
 		case <-flush.C:
-			a.flush(log)
+			present().flush(log)
 		}
 	}
 }

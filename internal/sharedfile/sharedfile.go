@@ -16,20 +16,30 @@ import (
 
 const (
 	lockRetry = 20 * time.Millisecond
-	// newMode is that of a file that Edit makes.
+	// newMode is that of files that are made.
 	newMode = 0o640
 )
 
-// Edit replaces the content of a file by what change makes of it. Content is nil
-// if the file does not exist. Who reads the file at the same time sees the old
-// content or the new one as a whole, also after a crash.
-//
-// Edit holds a lock meanwhile, on a second file beside it (path + ".lock"),
-// because the file itself is replaced. It waits for the lock until ctx is done.
-// The new file has the mode of the old one and, if this process may give it
-// away, its owner: an operator who is root must not lock the server out. A first
-// file belongs to the owner of its directory.
+// Edit replaces the content of a file by what change makes of it, under the
+// file's lock. Content is nil if the file does not exist. It waits for the lock
+// until ctx is done.
 func Edit(ctx context.Context, path string, change func(content []byte) ([]byte, error)) error {
+	return Lock(ctx, path, func() error {
+		content, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if content, err = change(content); err != nil {
+			return err
+		}
+		return Replace(path, content)
+	})
+}
+
+// Lock calls do while it holds the lock of a file, for which it waits until ctx
+// is done. The lock is on a second file beside it (path + ".lock"), because the
+// file itself is replaced.
+func Lock(ctx context.Context, path string, do func() error) error {
 	directory, err := os.Stat(filepath.Dir(path))
 	if err != nil {
 		return err
@@ -40,20 +50,21 @@ func Edit(ctx context.Context, path string, change func(content []byte) ([]byte,
 		return fmt.Errorf("lock %s: %w", lock.Path(), err)
 	}
 	giveTo(lock.Path(), directory)
-	content, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if content, err = change(content); err != nil {
-		return err
-	}
-	return replace(path, directory, content)
+	return do()
 }
 
-func replace(path string, directory fs.FileInfo, content []byte) error {
-	mode, owner := fs.FileMode(newMode), directory
-	if old, err := os.Stat(path); err == nil {
-		mode, owner = old.Mode().Perm(), old
+// Replace gives a file, whose lock the caller holds, another content. Who reads
+// it at the same time sees the old content or the new one as a whole, also after
+// a crash. The new file has the mode of the old one and, if this process may give
+// it away, its owner: an operator who is root must not lock the server out. A
+// first file belongs to the owner of its directory.
+func Replace(path string, content []byte) error {
+	mode := fs.FileMode(newMode)
+	owner, err := os.Stat(path)
+	if err == nil {
+		mode = owner.Mode().Perm()
+	} else if owner, err = os.Stat(filepath.Dir(path)); err != nil {
+		return err
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

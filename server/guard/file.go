@@ -9,11 +9,9 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
-	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/portico-ftp/portico/internal/sharedfile"
 )
 
 // File is a file of bans. A server that runs and the commands of its operator
@@ -27,10 +25,7 @@ type File struct {
 // ErrInvalid says that a file holds something else than bans.
 var ErrInvalid = errors.New("guard: not a file of bans")
 
-const (
-	maxFileSize = 256 << 20
-	lockRetry   = 20 * time.Millisecond
-)
+const maxFileSize = 256 << 20
 
 // content is what the file holds: JSON, so that a half of it is never taken for
 // the whole.
@@ -111,60 +106,31 @@ func (f File) Edit(ctx context.Context, change func([]Ban) ([]Ban, error)) error
 }
 
 func (f File) locked(ctx context.Context, do func() error) error {
-	lock := flock.New(f.Path+".lock", flock.SetPermissions(0o640))
-	defer lock.Close()
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
-		return fmt.Errorf("guard: lock %s: %w", lock.Path(), err)
-	}
-	if dir, err := os.Stat(filepath.Dir(f.Path)); err == nil {
-		chownPath(lock.Path(), dir)
-	}
-	return do()
+	return sharedfile.Lock(ctx, f.Path, do)
 }
 
 // write replaces the file at once and durably. The caller holds the lock.
 func (f File) write(bans []Ban) error {
-	temporary, err := os.CreateTemp(filepath.Dir(f.Path), "."+filepath.Base(f.Path)+".*")
+	text, err := encode(bans)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name()) // is not there any more after a success
-	err = errors.Join(f.adopt(temporary), encode(temporary, bans), temporary.Sync(), temporary.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), f.Path)
-}
-
-// adopt gives the new file the mode and, where that is allowed, the owner of
-// the old one: an operator who is root must not lock the server out. The first
-// file is its directory's owner's.
-func (f File) adopt(file *os.File) error {
-	mode := fs.FileMode(0o640)
-	like, err := os.Stat(f.Path)
-	if err == nil {
-		mode = like.Mode().Perm()
-	} else if like, err = os.Stat(filepath.Dir(f.Path)); err != nil {
-		return err
-	}
-	chownPath(file.Name(), like)
-	return file.Chmod(mode)
+	return sharedfile.Replace(f.Path, text)
 }
 
 // encode writes a line for each ban, which is pleasant to read and to compare.
-func encode(w io.Writer, bans []Ban) error {
+func encode(bans []Ban) ([]byte, error) {
 	slices.SortFunc(bans, func(a, b Ban) int { return a.Network.Compare(b.Network) })
 	text := []byte("{\"bans\":[")
 	for i, b := range bans {
 		line, err := json.Marshal(b)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if i > 0 {
 			text = append(text, ',')
 		}
 		text = append(append(text, '\n'), line...)
 	}
-	_, err := w.Write(append(text, "\n]}\n"...))
-	return err
+	return append(text, "\n]}\n"...), nil
 }

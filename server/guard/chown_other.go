@@ -1,7 +1,0 @@
-//go:build !unix
-
-package guard
-
-import "io/fs"
-
-func chownPath(string, fs.FileInfo) {}
