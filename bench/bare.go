@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,13 @@ const bareCommand = "bare-sendfile-server"
 
 // What a client of the bare server asks for with its first byte.
 const (
-	bareDownload = 'd' // by sendfile(2), which io.Copy from a file to a TCP connection is
-	bareSplice   = 's' // an upload by splice(2), which io.Copy the other way is
-	bareBlocks   = 'b' // an upload by read and write of 4 MiB
+	bareDownload    = 'd' // by sendfile(2), which io.Copy from a file to a TCP connection is
+	bareReads       = 'r' // by read and write of 256 KiB
+	bareSplice      = 's' // an upload by splice(2), which io.Copy the other way is
+	bareSmallBlocks = 'B' // an upload by read and write of 256 KiB
+	bareBlocks      = 'b' // the same of 4 MiB
+	bareTLSDownload = 'D' // by io.Copy from a file to a tls.Conn
+	bareTLSUpload   = 'U' // by io.Copy the other way
 )
 
 // serveBare sends the file to everybody who asks, or takes an upload beside it,
@@ -32,6 +37,10 @@ func serveBare(ctx context.Context, file string, stdout io.Writer) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
+	encryption, err := selfSigned()
+	if err != nil {
+		return err
+	}
 	fmt.Fprintln(stdout, listener.Addr())
 	for {
 		conn, err := listener.Accept()
@@ -41,27 +50,47 @@ func serveBare(ctx context.Context, file string, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := answerBare(conn, file); err != nil {
+		if err := answerBare(conn, file, encryption); err != nil {
 			fmt.Fprintln(os.Stderr, "bare server:", err)
 		}
 	}
 }
 
-func answerBare(conn net.Conn, file string) error {
-	defer conn.Close()
+func answerBare(raw net.Conn, file string, encryption *tls.Config) (err error) {
+	defer raw.Close()
 	kind := make([]byte, 1)
-	if _, err := io.ReadFull(conn, kind); err != nil {
+	if _, err := io.ReadFull(raw, kind); err != nil {
 		return err
 	}
-	if kind[0] != bareDownload {
+	conn := raw
+	if kind[0] == bareTLSDownload || kind[0] == bareTLSUpload {
+		conn = tls.Server(raw, encryption)
+		defer func() { err = errors.Join(err, conn.Close()) }()
+	}
+	switch kind[0] {
+	case bareDownload, bareTLSDownload, bareReads:
+		return sendBare(conn, file, kind[0])
+	default:
 		return takeBare(conn, file+".up", kind[0])
 	}
+}
+
+func sendBare(conn net.Conn, file string, kind byte) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if kind == bareReads {
+		return copyInBlocks(conn, f, 256<<10)
+	}
 	_, err = io.Copy(conn, f)
+	return err
+}
+
+// copyInBlocks keeps io.Copy from handing the copy to the kernel.
+func copyInBlocks(dst io.Writer, src io.Reader, size int) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, make([]byte, size))
 	return err
 }
 
@@ -73,10 +102,13 @@ func takeBare(conn net.Conn, file string, kind byte) error {
 	if err != nil {
 		return err
 	}
-	if kind == bareSplice {
+	switch kind {
+	case bareSmallBlocks:
+		err = copyInBlocks(f, conn, 256<<10)
+	case bareBlocks:
+		err = copyInBlocks(f, conn, 4<<20)
+	default:
 		_, err = io.Copy(f, conn)
-	} else {
-		_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{conn}, make([]byte, 4<<20))
 	}
 	if err := errors.Join(err, f.Close(), os.Rename(file+".new", file)); err != nil {
 		return err
@@ -86,15 +118,29 @@ func takeBare(conn net.Conn, file string, kind byte) error {
 }
 
 // fetchBare takes the time from the request to the last byte.
-func (s *server) fetchBare(buffer []byte) (int64, time.Duration, error) {
+func (s *server) fetchBare(kind byte) func([]byte) (int64, time.Duration, error) {
+	return func(buffer []byte) (int64, time.Duration, error) {
+		start := time.Now()
+		conn, err := s.askBare(kind)
+		if err != nil {
+			return 0, 0, err
+		}
+		n, err := drain(conn, buffer)
+		return n, time.Since(start), errors.Join(err, conn.Close())
+	}
+}
+
+// askBare connects and sends a request.
+func (s *server) askBare(kind byte) (net.Conn, error) {
 	conn, err := connect(s.address)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	start := time.Now()
-	if _, err := conn.Write([]byte{bareDownload}); err != nil {
-		return 0, 0, errors.Join(err, conn.Close())
+	if _, err := conn.Write([]byte{kind}); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
-	n, err := drain(conn, buffer)
-	return n, time.Since(start), errors.Join(err, conn.Close())
+	if kind == bareTLSDownload || kind == bareTLSUpload {
+		return tls.Client(conn, clientTLS("bare")), nil
+	}
+	return conn, nil
 }

@@ -116,15 +116,19 @@ func (c *client) encrypt() error {
 	if err := c.command("AUTH TLS", "234"); err != nil {
 		return err
 	}
-	c.tls = &tls.Config{
-		InsecureSkipVerify: true, // the server has made its certificate at its start
-		ServerName:         c.host,
-		ClientSessionCache: tls.NewLRUClientSessionCache(1),
-		CurvePreferences:   []tls.CurveID{tls.X25519}, // as curl and lftp with the libraries of Debian 12
-	}
+	c.tls = clientTLS(c.host)
 	c.conn = tls.Client(c.conn, c.tls)
 	c.replies.Reset(c.conn)
 	return errors.Join(c.command("PBSZ 0", "200"), c.command("PROT P", "200"))
+}
+
+func clientTLS(host string) *tls.Config {
+	return &tls.Config{
+		InsecureSkipVerify: true, // the server has made its certificate at its start
+		ServerName:         host,
+		ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		CurvePreferences:   []tls.CurveID{tls.X25519}, // as curl and lftp with the libraries of Debian 12
+	}
 }
 
 // epsv asks for a passive port and returns its address.
@@ -170,9 +174,15 @@ func (c *client) transfer(address, command string) (net.Conn, error) {
 
 // drain reads a data connection to its end in the given buffer.
 func drain(data net.Conn, buffer []byte) (int64, error) {
+	return drainEach(data, buffer, func([]byte) {})
+}
+
+// drainEach also shows what comes.
+func drainEach(data net.Conn, buffer []byte, show func([]byte)) (int64, error) {
 	var total int64
 	for {
 		n, err := data.Read(buffer)
+		show(buffer[:n])
 		total += int64(n)
 		if err == io.EOF {
 			return total, nil

@@ -40,12 +40,16 @@ type lab struct {
 	hash     string
 }
 
-func newLab(binary string) (*lab, error) {
+// inMemory is where files are in memory: a tmpfs.
+const inMemory = "/dev/shm"
+
+// newLab makes a lab whose files are in a folder of their own in dir.
+func newLab(binary, dir string) (*lab, error) {
 	programs, err := os.MkdirTemp("", "portico-bench-")
 	if err != nil {
 		return nil, err
 	}
-	home, err := os.MkdirTemp("/dev/shm", "portico-bench-")
+	home, err := os.MkdirTemp(dir, "portico-bench-")
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(programs))
 	}
@@ -167,17 +171,18 @@ func (l *lab) startWith(passivePorts int, settings map[string]any) (*server, err
 	return s, nil
 }
 
-// startBare starts this program again as the bare sendfile server.
-func (l *lab) startBare(file string) (*server, error) {
+// startSelf starts this program again as one of the servers that portico is
+// compared with.
+func (l *lab) startSelf(args ...string) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	program := filepath.Join(l.programs, "bench")
+	program := filepath.Join(l.programs, args[0])
 	if err := copyFile(self, program); err != nil {
 		return nil, err
 	}
-	s := &server{cmd: unprivileged(program, bareCommand, file)}
+	s := &server{cmd: unprivileged(program, args...)}
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -188,7 +193,7 @@ func (l *lab) startBare(file string) (*server, error) {
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the bare server: %w", err), s.stop())
+		return nil, errors.Join(fmt.Errorf("%s: %w", args[0], err), s.stop())
 	}
 	s.address = strings.TrimSpace(line)
 	return s, nil

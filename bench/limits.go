@@ -29,15 +29,12 @@ func measureLimits(ctx context.Context, l *lab, o options) (rows []row, err erro
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, s.stop()) }()
-		c, err := dial(s.address)
+		c, err := l.loginTo(s, inClear)
 		if err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, c.close()) }()
-		if err := c.login(userName, l.password); err != nil {
-			return nil, err
-		}
-		sources = append(sources, &source{server: s, fetch: c.fetchLarge})
+		sources = append(sources, &source{server: s, fetch: c.fetchLarge, want: largeSize})
 	}
 	if err := alternate(ctx, o.rounds, sources...); err != nil {
 		return nil, err
@@ -45,13 +42,9 @@ func measureLimits(ctx context.Context, l *lab, o options) (rows []row, err erro
 	free, limited, held := sources[0], sources[1], sources[2]
 	ratio := float64(mean(limited.used)) / float64(mean(free.used))
 	return []row{
-		downloadRow("Download of 1 GiB without limits", free),
-		downloadRow("The same with limits that are not reached", limited),
+		streamRow("Download of 1 GiB without limits", free),
+		streamRow("The same with limits that are not reached", limited),
 		{"Ratio of their server CPU times (means)", fmt.Sprintf("%.2f", ratio), "at most 1.05", judge(ratio <= 1.05)},
-		downloadRow("The same held to 512MiB per second", held),
+		streamRow("The same held to 512MiB per second", held),
 	}, nil
-}
-
-func downloadRow(name string, s *source) row {
-	return row{name, fmt.Sprintf("%.2f GiB/s, %.3f CPU s/GiB", median(s.rates)/(1<<30), mean(s.used).Seconds()), "", unjudged}
 }

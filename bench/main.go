@@ -1,9 +1,10 @@
 //go:build linux
 
 // Command bench measures a built portico on this machine and prints its
-// numbers beside their targets: the processor time of a small transfer, the
-// rate of a large download against a bare sendfile loop, the memory of an idle
-// session and of an upload to S3, and what few passive ports do for many clients. The server runs as an unprivileged user on files in memory, so
+// numbers beside their targets: the processor time of a small transfer, large
+// transfers against bare loops, listings against the engine alone, the memory
+// of an idle session and of an upload to S3, and what few passive ports do for
+// many clients. The server runs as an unprivileged user on files in memory, so
 // that what is measured is the server and not a disk.
 package main
 
@@ -50,6 +51,9 @@ func measurements() []measurement {
 		{"small", measureSmall},
 		{"download", measureDownload},
 		{"upload", measureUpload},
+		{"tls", measureTLS},
+		{"ways", measureWays},
+		{"listing", measureListings},
 		{"limits", measureLimits},
 		{"memory", measureMemory},
 		{"object", measureObject},
@@ -74,6 +78,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 2 && args[0] == bareCommand {
 		return serveBare(ctx, args[1], stdout)
 	}
+	if len(args) == 2 && args[0] == engineCommand {
+		return serveEngine(ctx, args[1], stdout)
+	}
 	opts, err := parse(args, stderr)
 	if err != nil {
 		return err
@@ -81,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := raiseFileLimit(); err != nil {
 		return err
 	}
-	l, err := newLab(opts.binary)
+	l, err := newLab(opts.binary, inMemory)
 	if err != nil {
 		return err
 	}

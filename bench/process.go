@@ -40,18 +40,23 @@ func (s *server) processorTime() (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// residentMemory is VmRSS in bytes.
-func (s *server) residentMemory() (int64, error) {
+// residentMemory is VmRSS in bytes, what the process has in memory now.
+func (s *server) residentMemory() (int64, error) { return s.status("VmRSS:") }
+
+// peakMemory is VmHWM in bytes, the most that it ever had there.
+func (s *server) peakMemory() (int64, error) { return s.status("VmHWM:") }
+
+func (s *server) status(field string) (int64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if value, found := strings.CutPrefix(lines.Text(), "VmRSS:"); found {
+		if value, found := strings.CutPrefix(lines.Text(), field); found {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", s.cmd.Process.Pid)
+	return 0, fmt.Errorf("/proc/%d/status has no %s", s.cmd.Process.Pid, field)
 }

@@ -14,25 +14,25 @@ import (
 // measureUpload alternates between portico and two bare loops, by splice and by
 // large blocks, into files on tmpfs.
 func measureUpload(ctx context.Context, l *lab, o options) (rows []row, err error) {
-	m, err := l.startMatch()
+	m, err := l.startMatch(inClear)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.stop()) }()
-	ours := &source{server: m.portico, fetch: m.session.storeLarge}
-	splice := &source{server: m.bare, fetch: m.bare.storeBare(bareSplice)}
-	blocks := &source{server: m.bare, fetch: m.bare.storeBare(bareBlocks)}
+	ours := &source{server: m.portico, fetch: m.session.storeLarge, want: largeSize}
+	splice := &source{server: m.bare, fetch: m.bare.storeBare(bareSplice), want: largeSize}
+	blocks := &source{server: m.bare, fetch: m.bare.storeBare(bareBlocks), want: largeSize}
 	if err := alternate(ctx, o.rounds, ours, splice, blocks); err != nil {
 		return nil, err
 	}
 	best := min(mean(splice.used), mean(blocks.used))
 	ratio := float64(mean(ours.used)) / float64(best)
-	rows = append(rows, uploadRow("Upload of 1 GiB in one stream, plain", ours),
-		uploadRow("The same to a bare Go splice loop", splice), uploadRow("The same to a bare loop of 4 MiB blocks", blocks))
+	rows = append(rows, streamRow("Upload of 1 GiB in one stream, plain", ours),
+		streamRow("The same to a bare Go splice loop", splice), streamRow("The same to a bare loop of 4 MiB blocks", blocks))
 	return append(rows, row{"Server CPU of the upload against the better loop", fmt.Sprintf("%.2f", ratio), "at most 1.10", judge(ratio <= 1.1)}), nil
 }
 
-func uploadRow(name string, s *source) row {
+func streamRow(name string, s *source) row {
 	return row{name, fmt.Sprintf("%.2f GiB/s, %.3f CPU s/GiB", median(s.rates)/(1<<30), mean(s.used).Seconds()), "", unjudged}
 }
 
@@ -55,20 +55,17 @@ func (c *client) storeLarge(buffer []byte) (int64, time.Duration, error) {
 // storeBare takes the time from the request to the confirmation.
 func (s *server) storeBare(kind byte) func([]byte) (int64, time.Duration, error) {
 	return func(buffer []byte) (int64, time.Duration, error) {
-		conn, err := connect(s.address)
+		start := time.Now()
+		conn, err := s.askBare(kind)
 		if err != nil {
 			return 0, 0, err
 		}
 		defer conn.Close()
-		start := time.Now()
-		if _, err := conn.Write([]byte{kind}); err != nil {
-			return 0, 0, err
-		}
 		n, err := pour(conn, buffer)
 		if err != nil {
 			return n, 0, err
 		}
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			return n, 0, err
 		}
 		_, err = io.ReadFull(conn, make([]byte, 1))

@@ -41,9 +41,12 @@ type Config struct {
 	Limits Limits `mapstructure:"limits"`
 	// Defence settles who may connect, and who no longer may after an attack.
 	Defence Defence `mapstructure:"defence"`
-	// Sandbox confines the process: "auto" where the system can, "off" never.
-	// "required" is refused, because this version has no sandbox.
+	// Sandbox confines the process: "auto" as far as the system can, "required"
+	// or it does not start, "off" not at all.
 	Sandbox string `mapstructure:"sandbox" oneof:"auto required off"`
+	// SandboxAllow is what the sandbox leaves to the process beyond what the
+	// rest of the configuration needs.
+	SandboxAllow SandboxAllow `mapstructure:"sandbox_allow"`
 	// Admin settles the admin interface.
 	Admin Admin `mapstructure:"admin"`
 	// Log settles the log.

@@ -25,7 +25,7 @@ func Default() *Config {
 		},
 		Active: Active{Enabled: true, SourcePort: SourcePortAuto},
 		TLS:    TLS{MinVersion: "1.2", Require: "none", SessionReuse: "auto", ClientCertificates: "required"},
-		Auth:   Auth{SQL: defaultSQL(), LDAP: defaultLDAP()},
+		Auth:   Auth{SQL: defaultSQL(), LDAP: defaultLDAP(), HTTP: defaultHTTPUsers()},
 		Limits: Limits{
 			LoginTimeout: 30 * time.Second,
 			IdleTimeout:  5 * time.Minute,

@@ -170,6 +170,14 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 				Groups:      []string{"ftp"}, Timeout: 2 * time.Second, Connections: 3,
 			}
 		},
+		"http.yaml": func(c *Config) {
+			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
+			c.Auth.Order = []string{"http"}
+			c.Auth.HTTP = HTTPUsers{
+				URL: "https://accounts.example.org/ftp?site=1", Secret: "not to be shown", Token: "nor this", CA: Path(filepath.Join(home, "http.pem")),
+				Groups: []string{"ftp"}, Timeout: 2 * time.Second, Connections: 3, Cache: time.Minute,
+			}
+		},
 		"ldap.yaml": func(c *Config) {
 			c.Groups = []Group{{Name: "ftp", Account: Account{Home: "/srv/ftp/%u", Place: DefaultPlace()}}}
 			c.Auth.LDAP = LDAP{

@@ -76,6 +76,7 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"auth: {sql: {connections: 0}}":        "is too small",
 		"users: [{mounts: [{dir: /a}]}]":       "path is missing",
 		"auth: {ldap: {servers: [host]}}":      "does not match",
+		"auth: {http: {url: ftp://host}}":      "does not match",
 		"auth: {ldap: {connections: 0}}":       "is too small",
 		"auth: {ldap: {group_names: [{}]}}":    "ldap is missing",
 		"users: [{umask: '8'}]":                "does not match",

@@ -86,13 +86,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 	c.Buckets = []Bucket{{Name: "b", URL: "s3://b", AccessKey: "a", SecretKey: "key digest"}}
 	c.Auth.SQL.DSN = "postgres://portico:digest@db/ftp"
 	c.Auth.LDAP.BindPassword = "bind digest"
+	c.Auth.HTTP = HTTPUsers{URL: "https://h/digest", Secret: "key digest", Token: "bearer digest"}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password) + fmt.Sprintf("%+v %#v", c.Buckets, c.Auth)
-	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 12 {
-		t.Errorf("got %s, want the secrets masked in all twelve", shown)
+	shown := string(text) + fmt.Sprintf("%v %+v %#v %s", c.Users, c.Users, c.Hosts, c.Users[0].Password) + fmt.Sprintf("%+v %#v %#v", c.Buckets, c.Buckets, c.Auth)
+	if strings.Contains(shown, "digest") || strings.Count(shown, mask) != 19 {
+		t.Errorf("got %s, want the secrets masked in all nineteen", shown)
 	}
 	if got := c.Users[0].Password.Reveal(); got != "$6$salt$digest" {
 		t.Errorf("Reveal = %q", got)

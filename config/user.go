@@ -115,6 +115,8 @@ type Auth struct {
 	SQL SQL `mapstructure:"sql"`
 	// LDAP is a directory of users.
 	LDAP LDAP `mapstructure:"ldap"`
+	// HTTP is a web server that is asked who may log in.
+	HTTP HTTPUsers `mapstructure:"http"`
 }
 
 // UsersFile is a file with users in the form of Config.Users. It is read again

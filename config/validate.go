@@ -47,9 +47,6 @@ func (v *validation) addFrom(other, key, format string, args ...any) {
 
 func (v *validation) checkRest() {
 	v.oneOf("sandbox", v.Sandbox)
-	if v.Sandbox == "required" {
-		v.add("sandbox", "this version has no sandbox, so it cannot be required: write auto or off")
-	}
 	if v.Admin.Address != "" {
 		v.add("admin.address", "this version has no admin interface: leave it empty")
 	}

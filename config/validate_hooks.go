@@ -70,12 +70,8 @@ func (v *validation) checkHookCommand(key string, h Hook) {
 	}
 }
 
-// checkWebhook repeats no part of the URL: it may hold a password.
 func (v *validation) checkWebhook(key string, h Hook, first map[Path]int, index int) {
-	target, err := url.Parse(h.URL.Reveal())
-	if err != nil || target.Hostname() == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		v.add(key+".url", "is no address of a web server: write it as https://host/path")
-	}
+	v.checkWebURL(key+".url", h.URL)
 	switch {
 	case h.Secret == "" && h.SecretFile == "":
 		v.add(key+".secret", "is missing: set it to a random text that the receiver knows, too, or name a file that holds it in secret_file")
@@ -99,5 +95,13 @@ func (v *validation) checkWebhook(key string, h Hook, first map[Path]int, index 
 func (v *validation) atLeastOne(key string, n int) {
 	if n < 1 {
 		v.add(key, "%d is too few: write 1 or more", n)
+	}
+}
+
+// checkWebURL repeats no part of the URL: it may hold a password.
+func (v *validation) checkWebURL(key string, address URL) {
+	target, err := url.Parse(address.Reveal())
+	if err != nil || target.Hostname() == "" || (target.Scheme != "http" && target.Scheme != "https") {
+		v.add(key, "is no address of a web server: write it as https://host/path")
 	}
 }

@@ -47,7 +47,7 @@ func TestValidateChecksWhatCodeCanGetWrong(t *testing.T) {
 func TestFaultsTakesAnErrorApart(t *testing.T) {
 	t.Parallel()
 	c := Default()
-	c.Sandbox = "required"
+	c.Banner = "two\nlines"
 	c.Admin.Address = ":1"
 	if got := Faults(c.Validate()); len(got) != 2 {
 		t.Errorf("got %v, want two faults", got)

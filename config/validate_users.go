@@ -79,6 +79,7 @@ func (v *validation) checkAuth() {
 	}
 	v.checkSQL()
 	v.checkLDAP()
+	v.checkHTTPUsers()
 }
 
 // checkSourceGroups checks the groups of users who have a home from nowhere else.

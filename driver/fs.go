@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strings"
 	"syscall"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
@@ -92,18 +91,15 @@ func (f *FS) openDownload(name string, flags int, _ int64) (afero.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := requireFile(file, name); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
-}
-
-func requireFile(file afero.File, name string) error {
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
 		err = syscall.EISDIR
 	}
-	return inFTP("open", name, err)
+	if err != nil {
+		return nil, errors.Join(inFTP("open", name, err), file.Close())
+	}
+	adviseSequential(OSFile(file), info.Size())
+	return file, nil
 }
 
 // OpenFile opens a file as afero.Fs says. Creating one is subject to the rules
@@ -198,7 +194,14 @@ func checkNewName(op, name string) error {
 
 // breaksLines reports whether a name holds what ends a line or a string on the
 // way to the client (RFC 959 §3.1.1.5.1 has no way to quote it).
-func breaksLines(name string) bool { return strings.ContainsAny(name, "\r\n\x00") }
+func breaksLines(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c == '\r' || c == '\n' || c == 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // storageError marks the errors that mean a full disk or an exhausted quota.
 func storageError(err error) error {

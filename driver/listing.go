@@ -35,13 +35,20 @@ func (f *FS) ReadDir(name string) ([]os.FileInfo, error) {
 	if err != nil {
 		return nil, inFTP("list", name, err)
 	}
-	entries = slices.DeleteFunc(entries, func(info os.FileInfo) bool { return breaksLines(info.Name()) })
-	for i, info := range entries {
-		entries[i] = f.entry(name, info)
+	listed := entries[:0]
+	for _, info := range entries {
+		if !breaksLines(info.Name()) {
+			listed = append(listed, f.entry(name, info))
+		}
 	}
-	slices.SortFunc(entries, func(a, b os.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	entries = listed
+	if !slices.IsSortedFunc(entries, byName) { // a Local's are
+		slices.SortFunc(entries, byName)
+	}
 	return entries, nil
 }
+
+func byName(a, b os.FileInfo) int { return strings.Compare(a.Name(), b.Name()) }
 
 func (f *FS) entry(dir string, info os.FileInfo) os.FileInfo {
 	if info.Mode()&os.ModeSymlink == 0 {
@@ -49,7 +56,7 @@ func (f *FS) entry(dir string, info os.FileInfo) os.FileInfo {
 	}
 	target, err := f.Fs.Stat(path.Join(dir, info.Name()))
 	if err != nil {
-		return shown{name: info.Name(), modTime: info.ModTime()}
+		return &shown{name: info.Name(), modTime: info.ModTime()}
 	}
 	return shownAs(info.Name(), target)
 }
@@ -60,10 +67,10 @@ func shownAs(name string, info os.FileInfo) os.FileInfo {
 	if info.Name() == name && info.Mode()&^shownMode == 0 {
 		return info
 	}
-	return shown{name: name, size: info.Size(), mode: info.Mode() & shownMode, modTime: info.ModTime()}
+	return &shown{name: name, size: info.Size(), mode: info.Mode() & shownMode, modTime: info.ModTime()}
 }
 
-// shown is a file as a listing shows it.
+// shown is a file as a listing shows it. A pointer to it is an os.FileInfo.
 type shown struct {
 	name    string
 	size    int64
@@ -71,9 +78,9 @@ type shown struct {
 	modTime time.Time
 }
 
-func (s shown) Name() string       { return s.name }
-func (s shown) Size() int64        { return s.size }
-func (s shown) Mode() os.FileMode  { return s.mode }
-func (s shown) ModTime() time.Time { return s.modTime }
-func (s shown) IsDir() bool        { return s.mode.IsDir() }
-func (s shown) Sys() any           { return nil }
+func (s *shown) Name() string       { return s.name }
+func (s *shown) Size() int64        { return s.size }
+func (s *shown) Mode() os.FileMode  { return s.mode }
+func (s *shown) ModTime() time.Time { return s.modTime }
+func (s *shown) IsDir() bool        { return s.mode.IsDir() }
+func (s *shown) Sys() any           { return nil }

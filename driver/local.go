@@ -244,7 +244,8 @@ func (l *Local) AvailableSpace(name string) (int64, error) {
 // localFile is an open file of a Local. It goes by its FTP path.
 type localFile struct {
 	*os.File
-	name string
+	name  string
+	begun bool // reading the directory bit by bit
 }
 
 // Name returns the FTP path.

@@ -55,7 +55,7 @@ func (m *Mounts) entriesIn(dir string) []os.FileInfo {
 
 // entry shows a mount as a directory even if its storage is out of reach.
 func (m *Mounts) entry(name string) os.FileInfo {
-	entry := shown{name: path.Base(name), mode: os.ModeDir | 0o555}
+	entry := &shown{name: path.Base(name), mode: os.ModeDir | 0o555}
 	if info, err := m.Stat(name); err == nil {
 		entry.mode, entry.modTime = os.ModeDir|info.Mode()&os.ModePerm, info.ModTime()
 	}

@@ -137,13 +137,13 @@ func (u *Uploads) orPartial(name string, info os.FileInfo, err error) (os.FileIn
 		return info, err
 	}
 	if partial, found := u.partial(name); found {
-		return partialInfo{shown{name: path.Base(ftpPath(name)), size: partial.size, mode: 0o600, modTime: partial.modTime}}, nil
+		return partialInfo{&shown{name: path.Base(ftpPath(name)), size: partial.size, mode: 0o600, modTime: partial.modTime}}, nil
 	}
 	return nil, err
 }
 
 // partialInfo marks what is told about an upload that its owner may continue.
-type partialInfo struct{ shown }
+type partialInfo struct{ *shown }
 
 // UploadSize returns the size that SIZE should tell: that of the file, or of
 // the owner's interrupted upload where there is no file. Where there are both,

@@ -162,6 +162,7 @@ func TestPastedCurl(t *testing.T) {
 	s := newSite(t)
 	p := startProcess(t, "serve", s.home, "--listen", s.controlAddress(), "--passive-ports", s.passive.String())
 	p.awaitGreeting(t, s.controlAddress())
+	p.awaitLog(t, "Open in the firewall: ") // the end of the welcome
 	login := pastedLogin(t, p.log.String())
 
 	file := newSample(t, 100_000)

@@ -136,6 +136,14 @@ func greets(address string) bool {
 	return bytes.Equal(greeting, []byte("220 ")) || bytes.Equal(greeting, []byte("220-"))
 }
 
+// awaitLog waits until the log holds all these words.
+func (p *process) awaitLog(t *testing.T, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		eventually(t, startTimeout, "the log says "+word, func() bool { return strings.Contains(p.log.String(), word) })
+	}
+}
+
 // eventually waits until condition holds.
 func eventually(t *testing.T, timeout time.Duration, what string, condition func() bool) {
 	t.Helper()

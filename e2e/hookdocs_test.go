@@ -38,6 +38,7 @@ func TestDocumentedScriptMovesWhatHasArrived(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	s.set("sandbox_allow.write", []any{done})
 	s.set("hooks", []any{map[string]any{"events": []any{"upload"}, "command": []any{script, done}}})
 	p := s.start()
 	names := awkwardNames()

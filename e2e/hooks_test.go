@@ -39,6 +39,7 @@ echo "noise on the standard output"
 			s.t.Fatal(err)
 		}
 	}
+	s.set("sandbox_allow.write", []any{dir})
 	return script, out
 }
 

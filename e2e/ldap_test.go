@@ -28,6 +28,7 @@ func ldapSite(t *testing.T) (*site, *slapd) {
 		map[string]any{"name": "staff", "permissions": []any{"list", "read", "write"}},
 		map[string]any{"name": "readers", "permissions": []any{"list", "read"}},
 	})
+	s.set("sandbox_allow.write", []any{s.dir})
 	s.set("auth.ldap", map[string]any{
 		"servers": []any{d.ldap()}, "start_tls": true, "ca": suite.tls.ca,
 		"bind_dn": ldapSearcher, "bind_password": ldapSearchPassword, "base": ldapBase,

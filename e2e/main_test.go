@@ -33,7 +33,13 @@ type fixture struct {
 	large    func() (sample, error) // 64 MiB
 }
 
-func TestMain(m *testing.M) { os.Exit(runSuite(m)) }
+func TestMain(m *testing.M) {
+	if program := os.Getenv(hideVariable); program != "" {
+		fmt.Fprintln(os.Stderr, "e2e:", becomeHidden(program))
+		os.Exit(1)
+	}
+	os.Exit(runSuite(m))
+}
 
 func runSuite(m *testing.M) int {
 	// Not below HOME or a test's own directory: the server's user must be able

@@ -3,6 +3,7 @@ package portalloc
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -112,12 +113,24 @@ func checkPrivilegedPorts(opts CheckOptions) (Finding, bool) {
 
 const (
 	// filesPerSession are the control and the data connection, the engine's
-	// throw-away socket, and the file.
-	filesPerSession = 4
+	// throw-away socket, the file, and one connection that is being told that
+	// there are too many sessions.
+	filesPerSession = 5
 	// filesOfProcess are for everything else: logs, listeners, the poller,
-	// directories being listed.
-	filesOfProcess = 64
+	// directories being listed, programs being started, and more connections
+	// that are being refused.
+	filesOfProcess = 164
 )
+
+// MostSessions is how many sessions a process that may have so many files open
+// can serve beside so many ports, at least 1.
+func MostSessions(openFiles uint64, ports int) int {
+	taken := uint64(ports + filesOfProcess)
+	if openFiles < taken+filesPerSession {
+		return 1
+	}
+	return int(min((openFiles-taken)/filesPerSession, math.MaxInt32))
+}
 
 func checkOpenFiles(opts CheckOptions) (Finding, bool) {
 	needed := uint64(opts.Ports.Len() + len(opts.ControlPorts) + opts.Sessions*filesPerSession + filesOfProcess)

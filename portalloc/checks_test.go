@@ -1,6 +1,7 @@
 package portalloc
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -67,10 +68,10 @@ func TestCheckFinds(t *testing.T) {
 		},
 		"too few open files": {
 			"21100-21199", func(o *CheckOptions) { o.System.OpenFiles, o.Sessions = 1024, 500 },
-			[]Finding{{SeverityWarning, "open files", "1024", "ulimit -n 2164"}},
+			[]Finding{{SeverityWarning, "open files", "1024", "ulimit -n 2764"}},
 		},
 		"enough open files": {
-			"21100-21199", func(o *CheckOptions) { o.System.OpenFiles, o.Sessions = 2164, 500 }, nil,
+			"21100-21199", func(o *CheckOptions) { o.System.OpenFiles, o.Sessions = 2764, 500 }, nil,
 		},
 		"nothing where nothing is known": {
 			"999,40000", func(o *CheckOptions) { o.System = &System{} }, nil,
@@ -193,5 +194,18 @@ func TestReadProc(t *testing.T) {
 				t.Errorf("read %+v; want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestMostSessions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		openFiles uint64
+		ports     int
+		want      int
+	}{{2764, 100, 500}, {2768, 100, 500}, {2769, 100, 501}, {269, 100, 1}, {268, 100, 1}, {0, 5000, 1}, {1 << 62, 1, math.MaxInt32}} {
+		if got := MostSessions(test.openFiles, test.ports); got != test.want {
+			t.Errorf("%d files, %d ports: %d, want %d", test.openFiles, test.ports, got, test.want)
+		}
 	}
 }

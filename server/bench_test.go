@@ -168,7 +168,7 @@ func BenchmarkFEATBesideIdleSessions(b *testing.B) {
 }
 
 // BenchmarkListing lists a directory of 10,000 files, by this package and by
-// the engine alone over afero's BasePathFs.
+// the engine alone over afero's BasePathFs. The client is part of the figures.
 func BenchmarkListing(b *testing.B) {
 	const files = 10_000
 	dir := b.TempDir()

@@ -12,41 +12,35 @@ import (
 func appendLong(dst []byte, info os.FileInfo, now time.Time) []byte {
 	dst = appendMode(dst, info.Mode())
 	dst = append(dst, " 1 ftp      ftp      "...)
-	size := strconv.AppendInt(make([]byte, 0, 20), info.Size(), 10)
-	for range 12 - len(size) {
-		dst = append(dst, ' ')
+	var digits [20]byte
+	size := strconv.AppendInt(digits[:0], info.Size(), 10)
+	if len(size) < sizeWidth {
+		dst = append(dst, blanks[len(size):]...)
 	}
 	dst = append(append(dst, size...), ' ')
-	modified := info.ModTime().UTC()
-	if age := now.Sub(modified); age > halfAYear || age < -24*time.Hour {
-		dst = modified.AppendFormat(dst, "Jan _2  2006")
-	} else {
-		dst = modified.AppendFormat(dst, "Jan _2 15:04")
-	}
+	dst = appendListTime(dst, info.ModTime(), now)
 	return append(append(dst, ' '), info.Name()...)
 }
 
-// halfAYear is the age from which ls shows the year instead of the time.
-const halfAYear = 182 * 24 * time.Hour
+// sizeWidth is that of the column of sizes.
+const (
+	blanks    = "            "
+	sizeWidth = len(blanks)
+)
 
 func appendMode(dst []byte, mode os.FileMode) []byte {
 	kind := byte('-')
 	if mode.IsDir() {
 		kind = 'd'
 	}
+	const rights = "---" + "--x" + "-w-" + "-wx" + "r--" + "r-x" + "rw-" + "rwx"
 	dst = append(dst, kind)
-	for i := range 9 {
-		if mode&(1<<(8-i)) != 0 {
-			dst = append(dst, "rwx"[i%3])
-		} else {
-			dst = append(dst, '-')
-		}
+	for shift := 6; shift >= 0; shift -= 3 {
+		class := 3 * (mode >> shift & 7)
+		dst = append(dst, rights[class:class+3]...)
 	}
 	return dst
 }
-
-// timeFormat is that of RFC 3659 §2.3, in UTC.
-const timeFormat = "20060102150405"
 
 // facts are those of RFC 3659 §7.5 that a session's MLST and MLSD show.
 type facts uint8
@@ -111,7 +105,7 @@ func (f facts) append(dst []byte, info os.FileInfo) []byte {
 		dst = append(strconv.AppendInt(append(dst, "Size="...), info.Size(), 10), ';')
 	}
 	if f&factModify != 0 {
-		dst = append(info.ModTime().UTC().AppendFormat(append(dst, "Modify="...), timeFormat), ';')
+		dst = append(appendFactTime(append(dst, "Modify="...), info.ModTime()), ';')
 	}
 	if f&factMode != 0 {
 		dst = append(dst, "UNIX.mode=0"...)

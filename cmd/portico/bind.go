@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 )
@@ -27,6 +28,8 @@ type service struct {
 	retired retired
 
 	readiness readiness
+	sandbox   confine.State
+	openFiles uint64 // that the process may have. 0: not known
 }
 
 // bind makes the server and binds all its ports. Its error joins everything
@@ -34,7 +37,7 @@ type service struct {
 // service.
 func (s *setup) bind(logs *logs) (*service, error) {
 	log := logs.ordinary
-	service := &service{logs: logs, log: log}
+	service := &service{logs: logs, log: log, openFiles: portalloc.ReadSystem().OpenFiles}
 	var err error
 	if service.defence, err = s.openDefence(logs); err != nil {
 		return nil, err

@@ -62,7 +62,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if cfg == nil {
 		return
 	}
-	s := &setup{config: cfg}
+	s := &setup{config: cfg, file: f.file}
 	bucketsErr := s.openBuckets(ctx, nil)
 	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
@@ -72,6 +72,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	r.add("users", s.describeUsers(), usersErr)
 	s.checkSQL(ctx, r)
 	s.checkLDAP(ctx, r)
+	s.checkHTTPUsers(ctx, r)
 	r.addUnsafeLinks(s.unsafeLinks())
 	if bucketsErr != nil {
 		r.add("buckets", "", bucketsErr)
@@ -87,13 +88,16 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	for i, l := range cfg.Listeners {
 		r.add("listen on "+l.Address, s.describeListener(l.Address), s.tryListener(ctx, i))
 	}
-	s.checkPrivileges(r, portalloc.ReadSystem())
+	system := portalloc.ReadSystem()
+	s.checkPrivileges(r, system)
+	s.checkOpenFiles(r, system.OpenFiles)
 	s.checkPassive(r)
 	if err := s.sockets.unused(); err != nil {
 		r.add("socket activation", "", err)
 	}
 	s.sockets.close()
 	s.checkActive(r)
+	s.checkSandbox(r)
 	s.addHooks(r)
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())

@@ -19,6 +19,8 @@ import (
 // whoever sees a signature can try keys as fast as their machine can.
 const shortestSecret = 16
 
+const shortSecret = "has %d characters, which can be guessed: use at least %d (openssl rand -hex 32 makes some)"
+
 // checkHooks reports what is wrong with the hooks, and starts none.
 func (s *setup) checkHooks() error {
 	var faults []error
@@ -76,7 +78,7 @@ func (s *setup) hookSecret(key string, h config.Hook) (string, error) {
 		secret = strings.TrimRight(string(content), "\r\n")
 	}
 	if len(secret) < shortestSecret && (secret != "" || h.SecretFile != "") {
-		return "", s.fault(key, "has %d characters, which can be guessed: use at least %d (openssl rand -hex 32 makes some)", len(secret), shortestSecret)
+		return "", s.fault(key, shortSecret, len(secret), shortestSecret)
 	}
 	return secret, nil
 }

@@ -12,8 +12,14 @@
 
 package main
 
-import "os"
+import (
+	"os"
+
+	"github.com/portico-ftp/portico/cmd/portico/confine"
+)
 
 func main() {
-	os.Exit(run(untilSignal(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	p := newProgram(os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	p.confine, p.limitMemory = confine.Apply, limitMemory
+	os.Exit(p.run(untilSignal(), os.Args[1:]))
 }

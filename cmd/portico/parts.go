@@ -28,6 +28,7 @@ func (s *setup) openParts(of *service, before *parts) (*parts, server.Options, e
 	if err != nil {
 		return nil, options, err
 	}
+	options.Limits.Sessions = s.mostSessions(of.openFiles)
 	opened, faults := &parts{setup: s}, []error(nil)
 	check := func(err error) { faults = append(faults, err) }
 	if opened.accounts, err = s.openAccounts(before); err != nil {

@@ -126,6 +126,7 @@ users: [{name: alice, password: "`+hashOf(t, "secret")+`", storage: memory}]
 	old.wantReply(t, "NOOP", 200)
 	fresh := loginAt(t, r.control)
 	fresh.wantReply(t, "CWD /kept", 250) // what is in memory has stayed
+	fresh.wantReply(t, "NOOP", 200)      // a command is logged before the next
 	if text, err := os.ReadFile(another); err != nil || !strings.Contains(string(text), "CWD") {
 		t.Errorf("the new command log: %q, %v", text, err)
 	}

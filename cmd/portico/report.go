@@ -6,12 +6,22 @@ import (
 	"io"
 	"strings"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/config"
 )
 
 // report is the outcome of all checks.
 type report struct {
 	Checks []outcome `json:"checks"`
+	// Sandbox is how far the server would be confined. Nil: that was not found
+	// out.
+	Sandbox *sandboxReport `json:"sandbox,omitempty"`
+}
+
+// sandboxReport is the state of the sandbox, for programs.
+type sandboxReport struct {
+	Level confine.Level `json:"level"`
+	confine.State
 }
 
 // outcome is that of one check.

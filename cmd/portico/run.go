@@ -6,22 +6,47 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/spf13/cobra"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/config"
 )
 
+// program is what the commands know of the world around them.
+type program struct {
+	environ        []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	uid            int // -1 where the system has none
+	// handed takes the sockets that a service manager has opened, once.
+	handed func() []*os.File
+	// confine and limitMemory change the process as a whole, so they are for
+	// main to set.
+	confine     applyFunc
+	limitMemory func() (int64, error)
+}
+
+// newProgram returns a program that leaves the process as it is.
+func newProgram(environ []string, stdin io.Reader, stdout, stderr io.Writer) *program {
+	return &program{
+		environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid(),
+		handed:      func() []*os.File { return activation.Files(true) },
+		confine:     confine.Probe,
+		limitMemory: func() (int64, error) { return debug.SetMemoryLimit(-1), nil },
+	}
+}
+
 // run executes one command line and returns its exit code: 0, 1 after an error,
 // which it has written to stderr by then, or the one of an exitError.
-func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid(), handed: func() []*os.File { return activation.Files(true) }}
+func (p *program) run(ctx context.Context, args []string) int {
 	root := p.rootCommand()
 	root.SetArgs(append([]string{}, args...)) // never nil: cobra would read os.Args
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(p.stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -32,7 +57,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	}
 	if !errors.Is(err, errReported) {
 		for _, fault := range config.Faults(err) {
-			fmt.Fprintln(stderr, "portico:", fault)
+			fmt.Fprintln(p.stderr, "portico:", fault)
 		}
 	}
 	return 1
@@ -47,16 +72,6 @@ type exitError int
 
 // Error implements error.
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-// program is what the commands know of the world around them.
-type program struct {
-	environ        []string
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	uid            int // -1 where the system has none
-	// handed takes the sockets that a service manager has opened, once.
-	handed func() []*os.File
-}
 
 func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{

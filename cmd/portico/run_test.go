@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +20,11 @@ import (
 type outcomeOf struct {
 	code           int
 	stdout, stderr string
+}
+
+// run executes a command line in the process of the tests.
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return newProgram(environ, stdin, stdout, stderr).run(ctx, args)
 }
 
 // execute runs a command line that ends by itself.

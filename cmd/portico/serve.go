@@ -54,12 +54,18 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	defer service.close()
+	p.startLimitingMemory(log)
+	if service.sandbox, err = s.enterSandbox(p.confine); err != nil {
+		return err
+	}
 	if f.directory != "" {
 		if err := s.welcome(f).print(p.stdout); err != nil {
 			return fmt.Errorf("print the address to use: %w", err)
 		}
 	}
 	service.logStart(log, s)
+	logSandbox(log, service.sandbox)
+	s.logStrangers(log, service.sandbox)
 	logFindings(log, s.findings(nil))
 	s.logUnsafeLinks(log)
 	defer s.watchBuckets(ctx, log)()
@@ -77,6 +83,7 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 		zap.Bool("tls", setup.tls != nil),
 		zap.Int("users", setup.userCount()),
 		zap.Int("hosts", len(setup.hosts)),
+		zap.Int("most_sessions", setup.mostSessions(s.openFiles)),
 		zap.Int("hooks", s.hooks.count()),
 		zap.String("version", buildVersion()))
 }

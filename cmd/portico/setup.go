@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/driver"
 )
@@ -15,6 +17,7 @@ import (
 // listening.
 type setup struct {
 	config *config.Config
+	file   string // of the configuration. Empty: none
 	users  []driver.User
 	groups map[string]driver.User
 	allow  driver.Permissions // the most that anybody may do
@@ -27,6 +30,8 @@ type setup struct {
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
+	// confined is the state of the process once it is confined.
+	confined atomic.Pointer[confine.State]
 }
 
 // generatedUser is the name of that user.
@@ -36,9 +41,10 @@ const generatedUser = "ftp"
 // that is wrong. The caller closes the buckets of the setup; there is none with
 // an error. Before is the setup that this one is to replace, nil at the start.
 func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*setup, error) {
-	s, faults := &setup{}, []error{checkUID(p.uid, f.allowRoot)}
+	s, faults := &setup{file: f.file}, []error{checkUID(p.uid, f.allowRoot)}
 	if before != nil {
 		s.sockets = before.sockets
+		s.confined.Store(before.confined.Load())
 	}
 	var err error
 	s.config, err = f.load(p.environ)
@@ -47,6 +53,9 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 		return nil, errors.Join(faults...)
 	}
 	faults = append(faults, s.openBuckets(ctx, before), s.addUsers(f))
+	if err := s.outsideSandbox(); err != nil { // which other faults may come from
+		return nil, errors.Join(err, s.closeBuckets())
+	}
 	s.tls, err = loadTLS(s.config)
 	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
 	if err := errors.Join(faults...); err != nil {

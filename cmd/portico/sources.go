@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/driver"
 )
 
@@ -19,17 +20,21 @@ type source struct {
 	// open makes it ready, or says why it cannot be. An error names the
 	// setting. Close ends what it holds; nil: nothing.
 	open func(log *zap.Logger) (found driver.Source, close func() error, err error)
+	// needs is what it takes to ask it once the process is confined. Nil:
+	// nothing.
+	needs func() confine.Needs
 }
 
 // sources are all that there are, in the order in which they are asked unless
 // auth.order says otherwise.
 func (s *setup) sources() []source {
 	return []source{
-		{"users", len(s.users) > 0, s.openList},
-		{"file", s.config.Auth.File.Path != "", s.openUsersFile},
-		{"htpasswd", s.config.Auth.Htpasswd.Path != "", s.openHtpasswd},
-		{"sql", s.config.Auth.SQL.DSN != "", s.openSQL},
-		{"ldap", len(s.config.Auth.LDAP.Servers) > 0, s.openLDAP},
+		{"users", len(s.users) > 0, s.openList, nil},
+		{"file", s.config.Auth.File.Path != "", s.openUsersFile, s.usersFileNeeds},
+		{"htpasswd", s.config.Auth.Htpasswd.Path != "", s.openHtpasswd, s.htpasswdNeeds},
+		{"sql", s.config.Auth.SQL.DSN != "", s.openSQL, s.sqlNeeds},
+		{"ldap", len(s.config.Auth.LDAP.Servers) > 0, s.openLDAP, s.ldapNeeds},
+		{"http", s.config.Auth.HTTP.URL != "", s.openHTTPUsers, s.httpUsersNeeds},
 	}
 }
 

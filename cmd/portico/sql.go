@@ -106,7 +106,11 @@ func (s *setup) sqlDatabase(settings config.SQL) (*sql.DB, error) {
 		return nil, s.fault("auth.sql.dsn", "%v", err)
 	}
 	db.SetMaxOpenConns(settings.Connections)
-	db.SetMaxIdleConns(settings.Connections)
+	if settings.Driver != "sqlite" { // whose file may be replaced by another one at any time
+		db.SetMaxIdleConns(settings.Connections)
+	} else {
+		db.SetMaxIdleConns(-1)
+	}
 	db.SetConnMaxIdleTime(sqlIdleTime)
 	db.SetConnMaxLifetime(sqlLifetime)
 	return db, nil

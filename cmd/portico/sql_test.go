@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,7 +37,8 @@ func TestServeAsksTheDatabase(t *testing.T) {
 	file := writeFile(t, "portico.yaml", `
 auth: {sql: {driver: sqlite, user_query: "SELECT * FROM users WHERE userid = '%U'"}}
 `)
-	environ := []string{"PORTICO_AUTH_SQL_DSN=" + writeUsersDatabase(t)}
+	database := writeUsersDatabase(t)
+	environ := []string{"PORTICO_AUTH_SQL_DSN=" + database}
 	checked := execute(t, "", environ, "check", "--allow-root", "--config", file) // the ports may be taken
 	if !strings.Contains(checked.stdout, "ok    database of users: answers; columns: userid, passwd, homedir\n") {
 		t.Errorf("check says\n%s", checked.stdout)
@@ -48,6 +50,14 @@ auth: {sql: {driver: sqlite, user_query: "SELECT * FROM users WHERE userid = '%U
 	c.wantReply(t, "USER alice", 331)
 	c.wantReply(t, "PASS secret", 230)
 	c.wantReply(t, "MKD /sub", 257)
+
+	if err := os.Rename(writeUsersDatabase(t), database); err != nil { // another one, with another home
+		t.Fatal(err)
+	}
+	c = r.dial(t)
+	c.wantReply(t, "USER alice", 331)
+	c.wantReply(t, "PASS secret", 230)
+	c.wantReply(t, "MLST /sub", 550)
 }
 
 // Whoever is known before the database is asked gets in while it is away.

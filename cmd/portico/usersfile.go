@@ -32,7 +32,11 @@ func (s *setup) openUsersFile(log *zap.Logger) (driver.Source, func() error, err
 			return nil, err
 		}
 		in := &setup{config: s.config.WithUsers(users, file)}
-		return in.driverUsers("users", users)
+		list, err := in.driverUsers("users", users)
+		if outside := s.outside(list); outside != nil { // says more than that they cannot be opened
+			return nil, outside
+		}
+		return list, err
 	})
 }
 

@@ -25,7 +25,7 @@
 //	name         also userid, user, username, login; required
 //	password     also passwd, password_hash: a hash, see driver.CheckHash
 //	certificate  as in driver.User.CertificateName
-//	home         also homedir, dir: an absolute path, with %u and %%
+//	home         also homedir, dir: an absolute path; a percent sign is one
 //	permissions  names with commas between them
 //	groups       the same; names of groups that there are not count for nothing
 //	quota_bytes, quota_files (also quotafiles), quotasize (MiB)

@@ -23,7 +23,7 @@ func setHome(u *driver.User, v value) error {
 	if err == nil && !filepath.IsAbs(home) {
 		err = v.isNot("an absolute path")
 	}
-	u.Home = home
+	u.Home = strings.ReplaceAll(home, "%", "%%") // a path and no template
 	return err
 }
 

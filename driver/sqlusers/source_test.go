@@ -82,7 +82,7 @@ func TestColumns(t *testing.T) {
 		{"1 AS id, 'x' AS shell, 65534 AS uid", base(func(*driver.User) {})},
 		{"NULL AS home, NULL AS permissions, NULL AS groups, NULL AS quota_bytes, NULL AS disabled, NULL AS expires, NULL AS networks, NULL AS hours, NULL AS require_tls, NULL AS certificate, NULL AS max_sessions", base(func(*driver.User) {})},
 		{"'' AS dir, '' AS groups, '' AS networks, '' AS hours", base(func(*driver.User) {})},
-		{"'/srv/%u  ' AS HomeDir", base(func(u *driver.User) { u.Home = "/srv/%u" })},
+		{"'/srv/50%u  ' AS HomeDir", base(func(u *driver.User) { u.Home = "/srv/50%%u" })},
 		{"'/srv' AS Dir", base(func(u *driver.User) { u.Home = "/srv" })},
 		{"'list, read' AS permissions", base(func(u *driver.User) { u.Permissions = driver.ReadOnly })},
 		{"'{list,read}' AS permissions", base(func(u *driver.User) { u.Permissions = driver.ReadOnly })},

@@ -8,12 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/portico-ftp/portico/internal/webhook"
 	"github.com/portico-ftp/portico/server"
 )
 
@@ -135,11 +134,11 @@ func (w *Webhook) post(ctx context.Context, id string, kind server.EventKind, bo
 	defer cancel()
 	request, err := w.newRequest(ctx, id, kind, body)
 	if err != nil {
-		return "", &failure{err: withoutURL(err)}
+		return "", &failure{err: webhook.WithoutURL(err)}
 	}
 	response, err := w.opts.Client.Do(request)
 	if err != nil {
-		return "", &failure{err: withoutURL(err)}
+		return "", &failure{err: webhook.WithoutURL(err)}
 	}
 	defer response.Body.Close()
 	// Only a connection whose answer has been read serves the next request.
@@ -152,13 +151,11 @@ func (w *Webhook) newRequest(ctx context.Context, id string, kind server.EventKi
 	if err != nil {
 		return nil, err
 	}
-	timestamp := strconv.FormatInt(time.Now().Unix(), 10)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "Portico")
 	request.Header.Set("X-Portico-Event", kind.String())
 	request.Header.Set("X-Portico-Delivery", id)
-	request.Header.Set("X-Portico-Timestamp", timestamp)
-	request.Header.Set("X-Portico-Signature", sign(w.opts.Secret, timestamp, body))
+	webhook.Sign(request.Header, w.opts.Secret, body, time.Now())
 	return request, nil
 }
 
@@ -179,14 +176,4 @@ func judge(response *http.Response) (refusal string, _ *failure) {
 		err:        fmt.Errorf("the receiver answered %s", response.Status),
 		retryAfter: retryAfter(response.Header, time.Now()),
 	}
-}
-
-// withoutURL takes the URL, which may hold a password, out of an error of
-// net/http.
-func withoutURL(err error) error {
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
-		return withURL.Err
-	}
-	return err
 }
