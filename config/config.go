@@ -168,12 +168,6 @@ type Host struct {
 	Users []User `mapstructure:"users"`
 }
 
-// Admin settles the admin interface.
-type Admin struct {
-	// Address must be empty: this version has no admin interface.
-	Address string `mapstructure:"address"`
-}
-
 // Log settles the logs: the ordinary one, and those that have a file each. A file
 // is only added to, in whole lines, and the signal USR1 has all of them opened
 // anew after they were moved away.

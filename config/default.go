@@ -32,6 +32,7 @@ func Default() *Config {
 			StallTimeout: 2 * time.Minute,
 		},
 		Defence: defaultDefence(),
+		Admin:   Admin{Metrics: true},
 		Sandbox: "auto",
 		Log:     Log{Level: "info", Format: "console", Sampling: "auto"},
 		Drain:   Drain{Timeout: 30 * time.Second},

@@ -72,7 +72,7 @@ func (d *decoder) variable(k key, text string) (reflect.Value, bool) {
 // into each pod of a namespace in which a Service is named portico or
 // portico-….
 func isForeign(name, text string) bool {
-	if name == envPrefix+"PASSWORD" {
+	if name == envPrefix+"PASSWORD" || name == envPrefix+"ADMIN_TOKEN" { // of commands
 		return true
 	}
 	serviceLink := regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)

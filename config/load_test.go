@@ -59,6 +59,16 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Limits.IdleTimeout = 0
 			c.Users = []User{{Name: "123", Password: "x", Account: Account{Home: Path(filepath.Join(home, "files")), Place: DefaultPlace()}}}
 		},
+		"admin.yaml": func(c *Config) {
+			c.Admin = Admin{
+				Address: "0.0.0.0:9443", Pprof: true,
+				Tokens: []AdminToken{
+					{Name: "prometheus", TokenFile: Path(filepath.Join(home, "secrets", "prometheus")), Role: "read"},
+					{Name: "ops", Token: "0123456789abcdef", Role: "admin"},
+				},
+				TLS: AdminTLS{Certificate: Path(filepath.Join(home, "cert.pem")), Key: Path(filepath.Join(home, "key.pem")), ClientCA: Path(filepath.Join(home, "ca.pem"))},
+			}
+		},
 		"limits.yaml": func(c *Config) {
 			c.Limits = Limits{
 				Sessions: 500, SessionsPerIP: 10, SessionsPerUser: 4,

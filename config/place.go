@@ -77,6 +77,8 @@ func newItem(t reflect.Type) reflect.Value {
 		item.Place = DefaultPlace()
 	case *Hook:
 		*item = DefaultHook()
+	case *AdminToken:
+		*item = DefaultAdminToken()
 	}
 	return item
 }

@@ -27,6 +27,7 @@ func (c *Config) Validate() error {
 	v.checkDefence()
 	v.checkRest()
 	v.checkDrain()
+	v.checkAdmin()
 	return errors.Join(v.found...)
 }
 
@@ -47,9 +48,6 @@ func (v *validation) addFrom(other, key, format string, args ...any) {
 
 func (v *validation) checkRest() {
 	v.oneOf("sandbox", v.Sandbox)
-	if v.Admin.Address != "" {
-		v.add("admin.address", "this version has no admin interface: leave it empty")
-	}
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
 	v.oneOf("log.sampling", v.Log.Sampling)

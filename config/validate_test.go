@@ -48,7 +48,7 @@ func TestFaultsTakesAnErrorApart(t *testing.T) {
 	t.Parallel()
 	c := Default()
 	c.Banner = "two\nlines"
-	c.Admin.Address = ":1"
+	c.Admin.Address = "nowhere"
 	if got := Faults(c.Validate()); len(got) != 2 {
 		t.Errorf("got %v, want two faults", got)
 	}

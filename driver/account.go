@@ -16,6 +16,9 @@ var ErrDenied = errors.New("driver: login denied")
 type Attempt struct {
 	// User and Password are the arguments of USER and PASS (RFC 959 §4.1.1).
 	User, Password string
+	// SessionID is the server's name for the session, unique within its life.
+	// Zero: none.
+	SessionID uint64
 	// Client and Local are the two ends of the control connection. Behind a
 	// load balancer that is believed, Client is the address it reports.
 	Client, Local netip.AddrPort

@@ -30,8 +30,13 @@ type Place struct {
 	User string
 	// Path is where the user sees the storage, "/" for the home.
 	Path string
+	// Kind is what the storage is made of. An embedder's own counts as
+	// StorageLocal.
+	Kind StorageKind
 	// Quota is how much may be kept there.
 	Quota QuotaLimits
+	// SessionID is that of the attempt that opened the storage. Zero: none did.
+	SessionID uint64
 }
 
 // place is a storage in a user's tree, found valid.
@@ -53,13 +58,13 @@ func newPlace(user string, entry UserMount) (*place, []error) {
 
 // open returns what a session of the user's sees at the place, but for the
 // permissions.
-func (p *place) open(user string, layer LayerFunc) (afero.Fs, error) {
+func (p *place) open(user string, session uint64, layer LayerFunc) (afero.Fs, error) {
 	fs, err := p.storage.open()
 	if err != nil {
 		return nil, err
 	}
 	if layer != nil {
-		if fs, err = layer(Place{User: user, Path: p.path, Quota: p.quota}, fs); err != nil {
+		if fs, err = layer(Place{User: user, Path: p.path, Kind: p.storage.kind, Quota: p.quota, SessionID: session}, fs); err != nil {
 			return nil, fmt.Errorf("storage at %s: %w", p.path, err)
 		}
 	}
@@ -67,10 +72,10 @@ func (p *place) open(user string, layer LayerFunc) (afero.Fs, error) {
 }
 
 // tree returns what a session of the user's sees.
-func (user *user) tree(layer LayerFunc) (afero.Fs, error) {
+func (user *user) tree(session uint64, layer LayerFunc) (afero.Fs, error) {
 	mounts := make([]Mount, 0, len(user.places))
 	for _, place := range user.places {
-		fs, err := place.open(user.name, layer)
+		fs, err := place.open(user.name, session, layer)
 		if err != nil {
 			return nil, err
 		}

@@ -259,3 +259,15 @@ func TestAccountsAreTakenOver(t *testing.T) {
 		}
 	}
 }
+
+// Some sources see the password checked before they know more.
+func TestQuotaOfAUserWhomNobodyKnowsWithoutThePassword(t *testing.T) {
+	t.Parallel()
+	users, err := driver.NewUsers(nil, driver.UsersOptions{Sources: []driver.Source{
+		sourceFunc(func(string) (*driver.Found, error) { return nil, driver.WrongPassword }),
+	}})
+	must(t, err)
+	if _, err := users.QuotaHomes(t.Context(), "eve"); err == nil || errors.Is(err, driver.ErrDenied) || !strings.Contains(err.Error(), "without the password") {
+		t.Errorf("err = %v, want one that says why", err)
+	}
+}

@@ -110,6 +110,7 @@ func (s Storage) hasDir() bool {
 
 // storage is a Storage of a user that was found valid.
 type storage struct {
+	kind  StorageKind
 	kept  afero.Fs // what is no directory
 	dir   home
 	base  home // of an overlay
@@ -119,7 +120,7 @@ type storage struct {
 // newStorage checks a Storage and fills in the user's name. It returns all that
 // is wrong.
 func newStorage(entry Storage, user string) (*storage, []error) {
-	s := &storage{kept: entry.FS, local: entry.Local}
+	s := &storage{kind: entry.Kind, kept: entry.FS, local: entry.Local}
 	if entry.FS != nil {
 		entry.FS = nil
 		if !entry.isZero() {

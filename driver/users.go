@@ -159,9 +159,10 @@ func parseUserHash(hash string) (algorithm.Digest, error) {
 
 // Authenticate returns the account that the attempt opens. ErrDenied, as a
 // Denial, means a name or password that is wrong, or an account that may not be
-// used now; an unknown name takes no less time than a wrong password. Every
-// other error means that the question could not be answered or that the account
-// cannot be used, because its home is gone or ctx is done.
+// used now; an unknown name takes no less time than a wrong password, as far as
+// that is for hashes. Every other error means that the question could not be
+// answered or that the account cannot be used, because its home is gone or ctx
+// is done.
 func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, error) {
 	source, found, err := u.find(ctx, attempt)
 	if err != nil {
@@ -182,7 +183,7 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 	if err := user.access.check(attempt, time.Now()); err != nil {
 		return nil, err
 	}
-	fs, err := user.tree(u.layer)
+	fs, err := user.tree(attempt.SessionID, u.layer)
 	if err != nil {
 		return nil, fmt.Errorf("driver: user %q: %w", user.name, err)
 	}

@@ -26,7 +26,7 @@ func (u *Users) QuotaHomes(ctx context.Context, names ...string) ([]QuotaHome, e
 	for _, name := range names {
 		source, found, err := u.find(ctx, Attempt{User: name})
 		if errors.Is(err, ErrDenied) {
-			return nil, fmt.Errorf("driver: look for user %q: the source that would know tells nothing without the password: %w", name, err)
+			return nil, fmt.Errorf("driver: look for user %q: the source that would know tells nothing without the password", name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("driver: look for user %q: %w", name, err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -69,6 +71,16 @@ func (u *Users) known() []*user {
 	return u.accounts.users()
 }
 
+// Names are those of the users that are known: all of sources that can name
+// theirs, and of others those who have logged in. They are sorted.
+func (u *Users) Names() []string {
+	names := make(map[string]struct{})
+	for _, user := range u.known() {
+		names[user.name] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
 func keepsLonger(a, b UploadOptions) bool {
 	keepA, keepB := a.withDefaults().KeepPartials, b.withDefaults().KeepPartials
 	return keepB >= 0 && (keepA < 0 || keepA > keepB)
@@ -80,7 +92,7 @@ func (p *place) sweep(ctx context.Context, now time.Time, user string, layer Lay
 		return Swept{}, nil
 	}
 	if err == nil && layer != nil { // a quota has to learn what is freed
-		fs, err = layer(Place{User: user, Path: p.path, Quota: p.quota}, fs)
+		fs, err = layer(Place{User: user, Path: p.path, Kind: p.storage.kind, Quota: p.quota}, fs)
 	}
 	if err != nil {
 		return Swept{}, err

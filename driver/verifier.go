@@ -79,7 +79,7 @@ func (v *verifier) verify(ctx context.Context, client netip.Addr, name, password
 		select {
 		case <-theirs.done:
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return false, givenUp(ctx)
 		}
 		if theirs.err == nil {
 			return theirs.ok, nil

@@ -95,6 +95,12 @@ func (q *hashQueue) enter(ctx context.Context, client netip.Addr) error {
 			q.dropLocked(line)
 		}
 	}
+	return givenUp(ctx)
+}
+
+// givenUp says why an attempt waits no more: its time was over, or its client
+// has gone.
+func givenUp(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return TooManyAttempts
 	}

@@ -234,23 +234,11 @@ func TestHTTPServerThatGoesAwayAndComesBack(t *testing.T) {
 			s, a := accountSite(t)
 			s.set("auth.http.cache", cache)
 			s.start()
-			all := func(erin bool) {
-				t.Helper()
-				if !s.logsIn(userName, suite.password) {
-					t.Error("the user of the configuration does not get in")
-				}
-				if s.logsIn("erin", suite.password) != erin {
-					t.Errorf("erin gets in: %v", !erin)
-				}
-				if s.logsIn("erin", wrongPassword) || s.logsIn("eve", suite.password) {
-					t.Error("somebody gets in who should not")
-				}
-			}
-			all(true)
+			s.wantLogins(true)
 			a.stop()
-			all(cache != "0s")
+			s.wantLogins(cache != "0s")
 			a.start()
-			all(true)
+			s.wantLogins(true)
 		})
 	}
 }

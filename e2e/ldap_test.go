@@ -67,6 +67,21 @@ func (s *site) logsIn(name, password string) bool {
 	return code == 230
 }
 
+// wantLogins tries those who get in whatever happens, those who never do, and
+// erin, whom another server knows.
+func (s *site) wantLogins(erin bool) {
+	s.t.Helper()
+	if !s.logsIn(userName, suite.password) {
+		s.t.Error("the user of the configuration does not get in")
+	}
+	if s.logsIn("erin", suite.password) != erin {
+		s.t.Errorf("erin gets in: %v", !erin)
+	}
+	if s.logsIn("erin", wrongPassword) || s.logsIn("eve", suite.password) {
+		s.t.Error("somebody gets in who should not")
+	}
+}
+
 func TestLDAPAccounts(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
@@ -149,23 +164,11 @@ func TestDirectoryThatGoesAwayAndComesBack(t *testing.T) {
 	s, d := ldapSite(t)
 	s.set("auth.ldap.timeout", "10s")
 	s.start()
-	all := func(ldapUser bool) {
-		t.Helper()
-		if !s.logsIn(userName, suite.password) {
-			t.Error("the user of the configuration does not get in")
-		}
-		if s.logsIn("erin", suite.password) != ldapUser {
-			t.Errorf("erin gets in: %v", !ldapUser)
-		}
-		if s.logsIn("erin", wrongPassword) || s.logsIn("eve", suite.password) {
-			t.Error("somebody gets in who should not")
-		}
-	}
-	all(true)
+	s.wantLogins(true)
 	d.stop()
-	all(false)
+	s.wantLogins(false)
 	d.start()
-	all(true)
+	s.wantLogins(true)
 }
 
 // A server that accepts and says nothing costs its time-out, and once in a

@@ -66,7 +66,7 @@ func (s *session) cmdPASS(cmd command) string {
 }
 
 func (s *session) attempt(user, password string) driver.Attempt {
-	return driver.Attempt{User: user, Password: password, Client: s.client, Local: s.local, TLS: s.control.tlsState()}
+	return driver.Attempt{User: user, Password: password, SessionID: s.id, Client: s.client, Local: s.local, TLS: s.control.tlsState()}
 }
 
 // logIn makes the account the session's. The engine then asks for it; it is

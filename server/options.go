@@ -85,6 +85,11 @@ type Options struct {
 	// and may be called concurrently for different sessions. Nil: nobody is told.
 	OnTransfer func(TransferEvent)
 
+	// OnSession is told of every session when it has been let in and when it has
+	// ended, by a goroutine of the session. It must return soon and may be called
+	// concurrently. Nil: nobody is told.
+	OnSession func(SessionEvent)
+
 	// OnCommand is told of every command after its final reply, by the
 	// goroutine that sent it. It must return soon and may be called
 	// concurrently for different sessions. Nil: nobody is told.

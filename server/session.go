@@ -70,6 +70,8 @@ type session struct {
 	ended   sync.Once
 	over    atomic.Bool // nothing more is logged
 
+	announced bool // OnSession was told of it
+
 	lines         lineReader
 	engine        ftpserver.ClientContext // of the engine, once it greets
 	greeted       bool                    // a command has come
@@ -145,6 +147,8 @@ func (s *session) start() {
 		s.end()
 		return
 	}
+	s.announced = true
+	s.tellSession(false, "")
 	engine := ftpserver.NewFtpServer(&engineDriver{session: s})
 	engine.Logger = engineLogger(s)
 	if err := engine.ListenAndServe(); err != nil {
@@ -208,12 +212,19 @@ func (s *session) end() {
 			<-t.done
 		}
 		s.dropSetup()
+		user := ""
+		if s.account != nil {
+			user = s.account.Name
+		}
 		s.logOut()
 		if s.opts.TLS != nil {
 			s.server.tls.ledger.leave(s.id)
 		}
 		s.log.Info("session closed", zap.Duration("duration", time.Since(s.started)))
 		s.over.Store(true)
+		if s.announced {
+			s.tellSession(true, user)
+		}
 		s.server.leave(s)
 	})
 }

@@ -19,6 +19,8 @@ type accounts struct {
 	quotas *quota.Store             // nil: nobody has one
 	ctx    context.Context          //nolint:containedctx // it lives until close and ends counting
 	cancel context.CancelFunc
+
+	administration *administration // measures storage; nil: nobody does
 }
 
 // openAccounts opens the file of the quotas, or goes on with that of the parts
@@ -26,9 +28,9 @@ type accounts struct {
 func (s *setup) openAccounts(before *parts) (*accounts, error) {
 	if before != nil {
 		old := before.accounts
-		return &accounts{before: old.lists, quotas: old.quotas, ctx: old.ctx, cancel: old.cancel}, nil
+		return &accounts{before: old.lists, quotas: old.quotas, ctx: old.ctx, cancel: old.cancel, administration: s.administration}, nil
 	}
-	a := &accounts{}
+	a := &accounts{administration: s.administration}
 	if s.config.QuotaFile != "" {
 		var err error
 		if a.quotas, err = s.openQuotas(); err != nil {
@@ -78,6 +80,7 @@ func (a *accounts) add(host string, opts driver.UsersOptions, list []driver.User
 // layer puts quotas over homes that have one.
 func (a *accounts) layer(host string) driver.LayerFunc {
 	return func(at driver.Place, storage afero.Fs) (afero.Fs, error) {
+		storage = a.administration.measure(at.Kind, storage)
 		switch {
 		case at.Quota == driver.QuotaLimits{}:
 			return storage, nil

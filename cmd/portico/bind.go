@@ -27,6 +27,8 @@ type service struct {
 	inForce atomic.Pointer[parts] // nil before bind has succeeded
 	retired retired
 
+	administration *administration // nil: off
+
 	readiness readiness
 	sandbox   confine.State
 	openFiles uint64 // that the process may have. 0: not known
@@ -52,6 +54,7 @@ func (s *setup) bind(logs *logs) (*service, error) {
 	faults = append(faults, err)
 	options.Ports = opened.ports
 	service.server, err = s.bindControl(options)
+	faults = append(faults, s.administration.listen(s))
 	if err == nil { // otherwise not every listener had its turn
 		err = s.sockets.unused()
 	}
@@ -61,12 +64,14 @@ func (s *setup) bind(logs *logs) (*service, error) {
 		faults = append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {
+		s.administration.close()
 		service.close()
 		opened.close(log)
 		s.sockets.close()
 		return nil, err
 	}
 	service.inForce.Store(opened)
+	service.administration = s.administration
 	s.recordConfig(service.defence, "start")
 	return service, nil
 }
@@ -82,6 +87,7 @@ func (s *service) observe(e server.Event) {
 
 // close ends the sessions that are left and gives all ports back.
 func (s *service) close() {
+	s.administration.close()
 	if s.server != nil {
 		s.server.Close()
 	}
@@ -101,6 +107,7 @@ func (s *setup) bindPassive(log *zap.Logger, onRefused func(portalloc.Refusal)) 
 	}
 	options := allocatorOptions(s.config)
 	options.Logger, options.Listen, options.OnRefused = log, s.sockets.listenPort, onRefused
+	s.administration.hookPorts(&options)
 	ports, err := portalloc.New(options)
 	if err != nil {
 		return nil, s.fault("passive.ports", "%s (--passive-ports)%s", withoutPackage(err), passiveRemedy(err))

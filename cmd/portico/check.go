@@ -103,6 +103,9 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
 	r.add("defence", describeDefence(cfg.Defence), s.checkDefence())
+	if cfg.Admin.Address != "" {
+		r.add("admin interface", cfg.Admin.Address, s.tryAdministration())
+	}
 	for _, named := range logPaths(cfg.Log) {
 		if named.path != "" {
 			r.add(named.key, named.path, s.tryLog(named))

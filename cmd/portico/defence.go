@@ -23,11 +23,12 @@ type defence struct {
 	audit *auditLog
 	stop  context.CancelFunc
 	done  chan struct{} // closed when the guard has written its files
+	count func(server.SecurityEvent)
 }
 
 // openDefence reads bans and lists. The caller closes it, after the server.
 func (s *setup) openDefence(logs *logs) (*defence, error) {
-	d := &defence{audit: logs.audit, done: make(chan struct{})}
+	d := &defence{audit: logs.audit, done: make(chan struct{}), count: s.administration.countSecurity}
 	options := guardOptions(s.config)
 	options.Logger, options.OnSecurity = logs.ordinary, d.record
 	var err error
@@ -57,7 +58,10 @@ func (d *defence) observe(e server.SecurityEvent) {
 	d.guard.Observe(e)
 }
 
-func (d *defence) record(e server.SecurityEvent) { d.audit.record(e) }
+func (d *defence) record(e server.SecurityEvent) {
+	d.count(e)
+	d.audit.record(e)
+}
 
 // observeRefusal is an allocator's OnRefused. Those who are banned may knock at
 // passive ports as much as they like.

@@ -24,6 +24,10 @@ func (s *service) run(ctx context.Context, reloads <-chan string, reload func() 
 			return err
 		case why := <-reloads:
 			s.logReload(why, reload())
+		case answer := <-s.administration.reloads():
+			err := reload()
+			s.logReload("the admin interface", err)
+			answer <- err
 		case <-ctx.Done():
 			return s.drain(context.WithoutCancel(ctx), s.now().setup.config.Drain, ended)
 		}

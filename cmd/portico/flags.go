@@ -20,6 +20,7 @@ type serveFlags struct {
 	listen        []string
 	passivePorts  string
 	publicAddress string
+	admin         string
 	users         []string
 	anonymous     bool
 	readOnly      bool
@@ -42,6 +43,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.users, "user", nil, "NAME:PASSWORD of a user of DIR; may be repeated. Other users of this machine can read it in the list of processes")
 	flags.BoolVar(&f.anonymous, "anonymous", false, "let anybody list and download DIR")
 	flags.BoolVar(&f.readOnly, "read-only", false, "let every user list and download only")
+	flags.StringVar(&f.admin, "admin", "", "address of the admin interface, as 127.0.0.1:9090 or unix:/run/portico/admin.sock")
 	flags.BoolVar(&f.selfSigned, "tls-self-signed", false, "offer TLS with a certificate made in memory, for trials")
 	flags.BoolVar(&f.allowRoot, "allow-root", false, "run as root nevertheless")
 	flags.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error")
@@ -70,6 +72,7 @@ func (f *serveFlags) overrides() (map[string]any, error) {
 		"passive.ports":          f.passivePorts,
 		"passive.public_address": f.publicAddress,
 		"log.level":              f.logLevel,
+		"admin.address":          f.admin,
 	} {
 		if value != "" {
 			overrides[key] = value

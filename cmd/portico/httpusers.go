@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -57,7 +58,7 @@ func (s *setup) checkHTTPUsers(ctx context.Context, r *report) {
 	}
 	defer source.Close()
 	if err = source.Check(ctx); err != nil {
-		err = s.fault("auth.http.url", "%v: Portico would start, and find no users there", err)
+		err = s.fault("auth.http.url", "%s: Portico would start, and find no users there", strings.TrimPrefix(err.Error(), "httpusers: "))
 	}
 	r.add("HTTP users", h.URL.String(), err)
 	if source.InClear() {

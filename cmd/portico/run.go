@@ -91,6 +91,11 @@ func (p *program) rootCommand() *cobra.Command {
 		p.userCommand(),
 		p.quotaCommand(),
 		p.banCommand(),
+		p.statusCommand(),
+		p.sessionsCommand(),
+		p.kickCommand(),
+		p.portsCommand(),
+		p.topCommand(),
 		p.versionCommand(),
 	)
 	return root

@@ -40,12 +40,16 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	defer s.closeBuckets()
+	if s.administration, err = s.newAdministration(); err != nil {
+		return err
+	}
 	logs, err := s.openLogs(p.stderr)
 	if err != nil {
 		return err
 	}
-	reopening.start(logs)
+	logs.ordinary = s.administration.watchLog(logs.ordinary, logs.level)
 	log := logs.ordinary
+	reopening.start(logs)
 	if s.sockets, err = p.takeSockets(); err != nil {
 		return err
 	}
@@ -71,7 +75,14 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	defer s.watchBuckets(ctx, log)()
 	reloads, stop := p.watchForReloads(f, s.config)
 	defer stop()
-	return service.run(ctx, reloads, func() error { return service.reload(ctx, p, f) })
+	ctx, drain := context.WithCancel(ctx)
+	defer drain()
+	defer service.administration.serve(service, drain)()
+	return service.run(ctx, reloads, func() error {
+		err := service.reload(ctx, p, f)
+		service.administration.reloaded(service, err)
+		return err
+	})
 }
 
 func (s *service) logStart(log *zap.Logger, setup *setup) {

@@ -27,6 +27,8 @@ type setup struct {
 	buckets []*bucket
 	// sockets are those that a service manager has opened. Nil: none.
 	sockets *handedSockets
+	// administration is the admin interface. Nil: it is off.
+	administration *administration
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
@@ -43,7 +45,7 @@ const generatedUser = "ftp"
 func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*setup, error) {
 	s, faults := &setup{file: f.file}, []error{checkUID(p.uid, f.allowRoot)}
 	if before != nil {
-		s.sockets = before.sockets
+		s.sockets, s.administration = before.sockets, before.administration
 		s.confined.Store(before.confined.Load())
 	}
 	var err error

@@ -24,7 +24,8 @@ func (s *Source) ask(ctx context.Context, question func(*ldap.Conn) error) error
 	}
 	defer s.slots.Release(1)
 	var faults []error
-	for _, i := range s.servers.inOrder(time.Now()) {
+	order := s.servers.inOrder(time.Now())
+	for n, i := range order {
 		server := s.servers.list[i]
 		err := s.askServer(ctx, server, question)
 		if ctx.Err() != nil && !isAnswer(err) {
@@ -34,7 +35,9 @@ func (s *Source) ask(ctx context.Context, question func(*ldap.Conn) error) error
 		if isAnswer(err) {
 			return withServer(server, err)
 		}
-		s.opts.Logger.Warn("LDAP server failed", zap.String("server", server.url), zap.Error(err))
+		if n < len(order)-1 {
+			s.opts.Logger.Warn("LDAP server failed, asking the next", zap.String("server", server.url), zap.Error(err))
+		}
 		faults = append(faults, fmt.Errorf("ldapusers: %s: %w", server.url, err))
 	}
 	return errors.Join(faults...)

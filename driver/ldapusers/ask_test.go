@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -372,5 +373,15 @@ func TestCheck(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAServerThatFailedIsAskedFirstAgain(t *testing.T) {
+	t.Parallel()
+	if got := ldapusers.OrderAfter(29 * time.Second); !slices.Equal(got, []int{1, 2, 0}) {
+		t.Errorf("soon after, the order is %v, want it last", got)
+	}
+	if got := ldapusers.OrderAfter(30 * time.Second); !slices.Equal(got, []int{0, 1, 2}) {
+		t.Errorf("later, the order is %v, want it first", got)
 	}
 }

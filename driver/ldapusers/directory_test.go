@@ -2,6 +2,7 @@ package ldapusers_test
 
 import (
 	"crypto/tls"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type directory struct {
 	entries  entries
 	tls      *tls.Config // nil: no StartTLS
 	answer   func(request *ber.Packet) *ber.Packet
-	flood    bool // answer searches with 10 MiB
+	flood    bool // answer searches rightly, and with 10 MiB
 
 	connections atomic.Int32
 
@@ -85,9 +86,7 @@ func (d *directory) serve(conn net.Conn) {
 		case ldap.ApplicationBindRequest:
 			_, _ = conn.Write(result(id, ldap.ApplicationBindResponse, d.bind(op)).Bytes())
 		case ldap.ApplicationSearchRequest:
-			if !d.search(conn, id, op) {
-				return
-			}
+			d.search(conn, id, op)
 		case ldap.ApplicationExtendedRequest:
 			if d.tls == nil {
 				_, _ = conn.Write(result(id, ldap.ApplicationExtendedResponse, ldap.LDAPResultProtocolError).Bytes())
@@ -129,8 +128,7 @@ func (d *directory) find(name string) (map[string][]string, bool) {
 	return nil, false
 }
 
-// search reports false when nothing more is to be served.
-func (d *directory) search(conn net.Conn, id int64, op *ber.Packet) bool {
+func (d *directory) search(conn net.Conn, id int64, op *ber.Packet) {
 	base, scope, filter := op.Children[0].Value.(string), op.Children[1].Value.(int64), op.Children[6]
 	text, err := ldap.DecompileFilter(filter)
 	if err != nil {
@@ -139,15 +137,17 @@ func (d *directory) search(conn net.Conn, id int64, op *ber.Packet) bool {
 	d.mu.Lock()
 	d.filters = append(d.filters, text)
 	d.mu.Unlock()
+	junk := "" // beside an answer that is right
 	if d.flood {
-		_, err := conn.Write(found(id, "uid=x", map[string][]string{"uid": {strings.Repeat("x", 10<<20)}}).Bytes())
-		return err == nil
+		junk = strings.Repeat("x", 10<<20)
 	}
 	_, known := d.find(base)
 	for dn, attributes := range d.entries {
 		fits := strings.HasSuffix(strings.ToLower(dn), strings.ToLower(base)) && scope == ldap.ScopeWholeSubtree || strings.EqualFold(dn, base)
 		known = known || fits
 		if fits && matches(filter, attributes) {
+			attributes = maps.Clone(attributes)
+			attributes["junk"] = []string{junk}
 			_, _ = conn.Write(found(id, dn, attributes).Bytes())
 		}
 	}
@@ -156,7 +156,6 @@ func (d *directory) search(conn net.Conn, id int64, op *ber.Packet) bool {
 		code = ldap.LDAPResultNoSuchObject
 	}
 	_, _ = conn.Write(result(id, ldap.ApplicationSearchResultDone, code).Bytes())
-	return true
 }
 
 // matches evaluates the filters of the tests, substrings as anything at all.

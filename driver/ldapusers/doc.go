@@ -41,5 +41,6 @@
 // An empty password is refused without a question: to a directory, a bind with
 // one is a bind as nobody, which succeeds (RFC 4513 §5.1.2). Referrals and
 // aliases are not followed. Passwords are not changed, and warnings that they
-// will expire are not passed on.
+// will expire are not passed on. The time that an answer takes tells whether a
+// name exists; it is for the server to delay refusals.
 package ldapusers

@@ -1,0 +1,17 @@
+// Package metrics measures a server, its passive ports and its storage for
+// Prometheus.
+//
+//	m := metrics.New(metrics.Options{Version: "1.0"})
+//	m.HookServer(&serverOptions)    // before server.New
+//	m.HookPorts(&portOptions)       // before portalloc.New
+//	…
+//	m.Watch(srv, ports)
+//	registry.MustRegister(m)        // a prometheus.Registry of your own
+//
+// Nothing is registered anywhere by itself, so several servers in one process
+// have registries of their own, or one with prometheus.WrapRegistererWith.
+//
+// What counts is counted as it happens, with atomic operations. What is (the
+// sessions, the ports) is looked at when it is collected. No label holds what a
+// client has chosen: unknown verbs are "other".
+package metrics
