@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the tests drive (FTP clients, the firewalls that check
-# what portico firewall prints, and servers that the tests start by themselves) where that is possible: as root, with apt.
+# what portico firewall prints, the tool that checks alert rules, and servers that the tests start by themselves) where that is possible: as root, with apt.
 # Elsewhere it says what is missing and succeeds:
 # the tests skip what they cannot do, and fail in CI.
 set -eu
@@ -9,8 +9,9 @@ missing=
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v lftp >/dev/null 2>&1 || missing="$missing lftp"
 python3 -c 'import ftplib, ssl' >/dev/null 2>&1 || missing="$missing python3"
+command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 if [ "$(uname -s)" = Linux ]; then
-	for program in nft iptables ip setpriv conntrack haproxy slapd; do
+	for program in nft iptables ip setpriv conntrack haproxy slapd webalizer logrotate; do
 		PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1 && continue
 		case $program in
 		nft) missing="$missing nftables" ;;

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -247,7 +248,7 @@ func TestUnixSocket(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "s")
 	serve(t, a, listen(t, "unix", path))
-	client := http.Client{Timeout: within, Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	client := http.Client{Timeout: within, Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
 	response, err := client.Get("http://any-name.example/api/v1/whoami")
 	if err != nil {
 		t.Fatal(err)
