@@ -51,6 +51,8 @@ type Config struct {
 	Admin Admin `mapstructure:"admin"`
 	// Log settles the log.
 	Log Log `mapstructure:"log"`
+	// Tracing settles OpenTelemetry traces.
+	Tracing Tracing `mapstructure:"tracing"`
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`

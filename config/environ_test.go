@@ -146,6 +146,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.xferlog":              {"xferlog", Path("xferlog")},
 		"log.w3c":                  {"w3c.log", Path("w3c.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
+		"tracing.endpoint":         {"http://127.0.0.1:4318", "http://127.0.0.1:4318"},
+		"tracing.percent":          {"5", 5},
 		"reload_on_change":         {"true", true},
 		"drain.delay":              {"5s", 5 * time.Second},
 		"drain.timeout":            {"1m", time.Minute},

@@ -40,6 +40,7 @@ func (s *setup) configuredNeeds() confine.Needs {
 		s.stateNeeds,
 		s.defenceNeeds,
 		s.hookNeeds,
+		s.tracingNeeds,
 		s.adminNeeds,
 	} {
 		all.Add(of())

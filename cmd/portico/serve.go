@@ -53,6 +53,10 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	if s.sockets, err = p.takeSockets(); err != nil {
 		return err
 	}
+	if s.traces, err = s.openTraces(ctx, log); err != nil {
+		return err
+	}
+	defer s.traces.close()
 	service, err := s.bind(logs)
 	if err != nil {
 		return err
