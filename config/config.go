@@ -51,6 +51,8 @@ type Config struct {
 	Admin Admin `mapstructure:"admin"`
 	// Log settles the log.
 	Log Log `mapstructure:"log"`
+	// Tracing settles OpenTelemetry traces.
+	Tracing Tracing `mapstructure:"tracing"`
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`
@@ -168,16 +170,31 @@ type Host struct {
 	Users []User `mapstructure:"users"`
 }
 
-// Log settles the log, which goes to standard error, and the command log.
+// Log settles the logs: the ordinary one, and those that have a file each. A file
+// is only added to, in whole lines, and the signal USR1 has all of them opened
+// anew after they were moved away.
 type Log struct {
 	// Level is the least severity that is logged.
 	Level string `mapstructure:"level" oneof:"debug info warn error"`
 	// Format is "console" for people or "json" for programs.
 	Format string `mapstructure:"format" oneof:"console json"`
+	// File is where the log goes. Empty: to standard error.
+	File Path `mapstructure:"file"`
+	// Sampling is "auto" to leave lines out of the log in a flood: of the lines
+	// below error that have the same message, 100 in a second are written, and
+	// each hundredth of the others; how many were left out is logged. "off"
+	// writes all. The other logs are always complete.
+	Sampling string `mapstructure:"sampling" oneof:"auto off"`
 	// Commands is a file for a log of all commands, a line of JSON for each.
 	// Empty: they are in the ordinary log, at the level debug.
 	Commands Path `mapstructure:"commands"`
 	// Audit is a file for security events, a line of JSON for each. Empty: they
 	// are in the ordinary log alone, in other words.
 	Audit Path `mapstructure:"audit"`
+	// Xferlog is a file with a line for each transfer and deletion of a file, in
+	// the format of wu-ftpd, vsftpd and ProFTPD. Empty: none.
+	Xferlog Path `mapstructure:"xferlog"`
+	// W3C is a file with a line for each transfer, deletion, renaming and new
+	// directory, in the W3C extended format as IIS writes it. Empty: none.
+	W3C Path `mapstructure:"w3c"`
 }

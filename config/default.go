@@ -34,7 +34,8 @@ func Default() *Config {
 		Defence: defaultDefence(),
 		Admin:   Admin{Metrics: true},
 		Sandbox: "auto",
-		Log:     Log{Level: "info", Format: "console"},
+		Log:     Log{Level: "info", Format: "console", Sampling: "auto"},
+		Tracing: Tracing{Percent: 100},
 		Drain:   Drain{Timeout: 30 * time.Second},
 	}
 }

@@ -11,7 +11,7 @@ import (
 // event, or posts each to URL. Exactly one of the two is set.
 type Hook struct {
 	// Events are the kinds of event that it is for. At least one.
-	Events []string `mapstructure:"events" oneof:"login upload upload_interrupted download delete rename mkdir"`
+	Events []string `mapstructure:"events" oneof:"login upload upload_interrupted download download_interrupted delete rename mkdir"`
 	// Command is a program with its arguments, which are passed on as they are:
 	// there is no shell. The facts are in the program's environment.
 	Command []string `mapstructure:"command"`

@@ -147,6 +147,12 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 			c.Defence.BanFile = "/var/lib/portico/bans.json"
 			c.Log.Audit = Path(filepath.Join(home, "audit.log"))
 		},
+		"logs.yaml": func(c *Config) {
+			c.Log = Log{
+				Level: "warn", Format: "json", File: Path(filepath.Join(home, "portico.log")), Sampling: "off", Commands: "/var/log/portico/commands.log",
+				Audit: "/dev/stdout", Xferlog: Path(filepath.Join(home, "xferlog")), W3C: "/dev/stdout",
+			}
+		},
 		"accounts.yaml": func(c *Config) {
 			c.Groups = []Group{
 				{Name: "staff", Account: Account{

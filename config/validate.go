@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 	v.checkLimits()
 	v.checkDefence()
 	v.checkRest()
+	v.checkTracing()
 	v.checkDrain()
 	v.checkAdmin()
 	return errors.Join(v.found...)
@@ -50,7 +51,27 @@ func (v *validation) checkRest() {
 	v.oneOf("sandbox", v.Sandbox)
 	v.oneOf("log.level", v.Log.Level)
 	v.oneOf("log.format", v.Log.Format)
+	v.oneOf("log.sampling", v.Log.Sampling)
+	v.checkLogFiles()
 	v.checkBanner("banner", v.Banner)
+}
+
+// checkLogFiles wants a file for each log: no reader of one understands another.
+func (v *validation) checkLogFiles() {
+	taken := map[Path]string{}
+	for _, log := range []struct {
+		key  string
+		file Path
+	}{
+		{"log.file", v.Log.File}, {"log.commands", v.Log.Commands}, {"log.audit", v.Log.Audit}, {"log.xferlog", v.Log.Xferlog}, {"log.w3c", v.Log.W3C},
+	} {
+		isDevice := strings.HasPrefix(string(log.file), "/dev/") // such as /dev/stdout
+		if other := taken[log.file]; other != "" {
+			v.add(log.key, "is the file of %s, too: give each log a file of its own", other)
+		} else if log.file != "" && !isDevice {
+			taken[log.file] = log.key
+		}
+	}
 }
 
 func (v *validation) checkBanner(key, banner string) {

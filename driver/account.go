@@ -44,6 +44,8 @@ type Account struct {
 	// RefusedCommands are the verbs, in upper case, that this user may not
 	// use. Nil: none.
 	RefusedCommands []string
+	// Anonymous says that nobody has proved who they are.
+	Anonymous bool
 	// Contact is the e-mail address that an anonymous client has given as its
 	// password (RFC 1635), for logs. Empty: none.
 	Contact string

@@ -192,6 +192,7 @@ func (u *Users) Authenticate(ctx context.Context, attempt Attempt) (*Account, er
 		RefusedCommands: user.refusedCommands, Operator: user.operator,
 	}
 	if found.User.Anonymous {
+		account.Anonymous = true
 		account.Contact = contactOf(attempt.Password)
 	}
 	return account, nil

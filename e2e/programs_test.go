@@ -17,7 +17,7 @@ import (
 const commandTimeout = 90 * time.Second
 
 // program is a client that may be missing, with the arguments of a call that
-// shows that it works.
+// shows that it works. Nil: there is no such call.
 type program struct {
 	name  string
 	probe []string
@@ -29,10 +29,16 @@ func programs() []program {
 		{"lftp", []string{"--version"}},
 		{"python3", []string{"-c", "import ftplib, ssl"}},
 		{slapdProgram, []string{"-VV"}},
+		{"webalizer", nil}, // even its version is an error
+		{logrotateProgram, []string{"--version"}},
 	}
 }
 
 func (p program) missing() error {
+	if p.probe == nil {
+		_, err := exec.LookPath(p.name)
+		return err
+	}
 	if err := exec.Command(p.name, p.probe...).Run(); err != nil {
 		return fmt.Errorf("%s is not installed or does not work: %w", p.name, err)
 	}

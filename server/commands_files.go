@@ -14,9 +14,9 @@ func (s *session) rewordDone(cmd command, r reply) reply {
 	}
 	switch cmd.verb {
 	case "RNTO":
-		s.emit(Event{Kind: EventRename, Path: s.renameFrom, Target: s.abs(cmd.arg)})
+		s.emit(Event{Kind: EventRename, Path: s.renameFrom, Target: s.abs(cmd.arg), Command: cmd.verb, Code: r.code})
 	default: // DELE, RMD
-		s.emit(Event{Kind: EventDelete, Path: s.abs(cmd.arg)})
+		s.emit(Event{Kind: EventDelete, Path: s.abs(cmd.arg), Command: cmd.verb, Code: r.code})
 	}
 	r.text = "Done."
 	return r
@@ -35,7 +35,7 @@ func (s *session) rewordCWD(_ command, r reply) reply {
 // clients parse it.
 func (s *session) rewordMKD(cmd command, r reply) reply {
 	if r.code < 400 {
-		s.emit(Event{Kind: EventMkdir, Path: s.abs(cmd.arg)})
+		s.emit(Event{Kind: EventMkdir, Path: s.abs(cmd.arg), Command: cmd.verb, Code: r.code})
 		r.text = quoted(s.abs(cmd.arg)) + " created."
 		return r
 	}

@@ -178,7 +178,7 @@ func (s *session) siteCPTO(cmd command, arg string) {
 			if err := t.copyFile(from, to); err != nil {
 				return t.jobFailed(550, err)
 			}
-			s.emit(Event{Kind: EventUpload, Path: to, Duration: time.Since(t.started)})
+			s.emit(Event{Kind: EventUpload, Path: to, Duration: time.Since(t.started), Command: "SITE CPTO", Code: 250})
 			return reply{code: 250, text: "Copied."}
 		})
 	}
@@ -194,7 +194,7 @@ func (s *session) siteMKDIR(_ command, arg string) {
 		s.replyError(550, err)
 		return
 	}
-	s.emit(Event{Kind: EventMkdir, Path: path})
+	s.emit(Event{Kind: EventMkdir, Path: path, Command: "SITE MKDIR", Code: 257})
 	s.reply(257, quoted(path)+" created.")
 }
 
@@ -205,7 +205,7 @@ func (s *session) siteRMDIR(_ command, arg string) {
 	}
 	err := s.files.RemoveAll(s.abs(arg))
 	if err == nil {
-		s.emit(Event{Kind: EventDelete, Path: s.abs(arg)})
+		s.emit(Event{Kind: EventDelete, Path: s.abs(arg), Command: "SITE RMDIR", Code: 250})
 	}
 	s.siteDone(250, err)
 }

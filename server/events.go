@@ -22,6 +22,9 @@ const (
 	EventUploadInterrupted
 	// EventDownload: a file has been sent whole ("download").
 	EventDownload
+	// EventDownloadInterrupted: a download has begun and not come to its end
+	// ("download_interrupted").
+	EventDownloadInterrupted
 	// EventDelete: a file or directory is gone ("delete").
 	EventDelete
 	// EventRename: a file or directory has another name ("rename").
@@ -31,7 +34,7 @@ const (
 )
 
 func eventNames() []string {
-	return []string{"login", "upload", "upload_interrupted", "download", "delete", "rename", "mkdir"}
+	return []string{"login", "upload", "upload_interrupted", "download", "download_interrupted", "delete", "rename", "mkdir"}
 }
 
 // String returns the text form.
@@ -72,6 +75,14 @@ type Event struct {
 	Client netip.AddrPort `json:"client"`
 	// TLS says that the control connection is encrypted.
 	TLS bool `json:"tls"`
+	// Anonymous says that User is an anonymous account, and Contact is the
+	// e-mail address that the client has given as its password, if any.
+	Anonymous bool   `json:"anonymous,omitempty"`
+	Contact   string `json:"contact,omitempty"`
+	// Command is the FTP command that did it ("STOR", "SITE RMDIR"), and Code
+	// the code of its reply. Both are empty for a login.
+	Command string `json:"command,omitempty"`
+	Code    int    `json:"code,omitempty"`
 	// Path is the FTP path that it was done to, empty for a login.
 	Path string `json:"path,omitempty"`
 	// Target is the new path of EventRename.
@@ -84,6 +95,9 @@ type Event struct {
 	TargetFile string `json:"target_file,omitempty"`
 	// Bytes is how many bytes a transfer has moved.
 	Bytes int64 `json:"bytes,omitempty"`
+	// ASCII says that a transfer was one of text (TYPE A), whose bytes on the way
+	// are others than in the file.
+	ASCII bool `json:"ascii,omitempty"`
 	// Duration is how long a transfer took.
 	Duration time.Duration `json:"duration_ns,omitempty"`
 }
@@ -97,6 +111,7 @@ func (s *session) emit(e Event) {
 	}
 	e.Time, e.SessionID, e.User = time.Now(), s.id, s.account.Name
 	e.Client, e.TLS = s.client, s.control.isEncrypted()
+	e.Anonymous, e.Contact = s.account.Anonymous, s.account.Contact
 	if s.host != nil {
 		e.Host = s.host.Name
 	}
@@ -122,12 +137,15 @@ func (t *transfer) emit(code int) {
 	if t.listing != nil || conn == nil {
 		return
 	}
-	e := Event{Path: t.path, Bytes: conn.bytes(), Duration: time.Since(t.started)}
-	switch done := code < 400; {
-	case t.command.verb == "RETR" && done:
+	e := Event{
+		Path: t.path, Bytes: conn.bytes(), ASCII: t.form.ascii, Duration: time.Since(t.started),
+		Command: t.command.verb, Code: code,
+	}
+	switch done, sent := code < 400, t.command.verb == "RETR"; {
+	case sent && done:
 		e.Kind = EventDownload
-	case t.command.verb == "RETR":
-		return
+	case sent:
+		e.Kind = EventDownloadInterrupted
 	case done:
 		e.Kind = EventUpload
 	default:

@@ -1,11 +1,14 @@
 package server_test
 
 import (
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/spf13/afero"
 
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/server"
@@ -21,6 +24,9 @@ func TestEvents(t *testing.T) {
 	c.cmd(250, "CWD dir")
 	c.store("file", []byte("content"))
 	c.retrieve("RETR file")
+	c.cmd(200, "TYPE A")
+	c.retrieve("RETR file")
+	c.cmd(200, "TYPE I")
 	c.retrieve("LIST") // is no event
 	c.cmd(350, "RNFR file")
 	c.cmd(250, "RNTO other")
@@ -38,16 +44,20 @@ func TestEvents(t *testing.T) {
 		kind         server.EventKind
 		path, target string
 		bytes        int64
+		command      string
+		code         int
+		ascii        bool
 	}
 	want := []fact{
 		{kind: server.EventLogin},
-		{kind: server.EventMkdir, path: "/dir"},
-		{kind: server.EventUpload, path: "/dir/file", bytes: 7},
-		{kind: server.EventDownload, path: "/dir/file", bytes: 7},
-		{kind: server.EventRename, path: "/dir/file", target: "/dir/other"},
-		{kind: server.EventUpload, path: "/dir/copy"},
-		{kind: server.EventDelete, path: "/dir/other"},
-		{kind: server.EventUploadInterrupted, path: "/dir/cut"},
+		{kind: server.EventMkdir, path: "/dir", command: "MKD", code: 257},
+		{kind: server.EventUpload, path: "/dir/file", bytes: 7, command: "STOR", code: 226},
+		{kind: server.EventDownload, path: "/dir/file", bytes: 7, command: "RETR", code: 226},
+		{kind: server.EventDownload, path: "/dir/file", bytes: 7, command: "RETR", code: 226, ascii: true},
+		{kind: server.EventRename, path: "/dir/file", target: "/dir/other", command: "RNTO", code: 250},
+		{kind: server.EventUpload, path: "/dir/copy", command: "SITE CPTO", code: 250},
+		{kind: server.EventDelete, path: "/dir/other", command: "DELE", code: 250},
+		{kind: server.EventUploadInterrupted, path: "/dir/cut", command: "STOR", code: 426},
 	}
 	var got []fact
 	for range want {
@@ -55,10 +65,53 @@ func TestEvents(t *testing.T) {
 		if e.User != "alice" || !e.Client.IsValid() || e.Time.IsZero() || e.SessionID == 0 {
 			t.Errorf("event %v lacks who and when: %+v", e.Kind, e)
 		}
-		got = append(got, fact{e.Kind, e.Path, e.Target, e.Bytes})
+		got = append(got, fact{e.Kind, e.Path, e.Target, e.Bytes, e.Command, e.Code, e.ASCII})
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestEventOfInterruptedDownload(t *testing.T) {
+	t.Parallel()
+	events := make(chan server.Event, 10)
+	s := startSite(t, func(o *server.Options) { o.OnEvent = func(e server.Event) { events <- e } })
+	const size = 64 << 20 // more than the sockets hold
+	if err := afero.WriteFile(s.fs, "/large", make([]byte, size), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := login(t, s.addr)
+	<-events
+	c.cmd(200, "TYPE I")
+	data := c.passive()
+	c.cmd(150, "RETR large")
+	if _, err := io.ReadFull(data, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	data.(*net.TCPConn).SetLinger(0)
+	data.Close()
+	c.expect(426)
+	e := <-events
+	if e.Kind != server.EventDownloadInterrupted || e.Path != "/large" || e.Bytes < 1000 || e.Bytes >= size || e.Code != 426 || e.Command != "RETR" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestEventsOfAnonymousUsers(t *testing.T) {
+	t.Parallel()
+	users, err := driver.NewUsers([]driver.User{{Name: "anonymous", Anonymous: true, Home: t.TempDir(), Permissions: driver.ReadOnly}}, driver.UsersOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan server.Event, 10)
+	s := startSite(t, func(o *server.Options) { o.Auth, o.OnEvent = users, func(e server.Event) { events <- e } })
+	for password, contact := range map[string]string{"me@example.org": "me@example.org", "a secret": ""} {
+		c := greeted(t, s)
+		c.cmd(331, "USER ftp")
+		c.cmd(230, "PASS "+password)
+		if e := <-events; !e.Anonymous || e.Contact != contact {
+			t.Errorf("password %q: got %+v", password, e)
+		}
 	}
 }
 

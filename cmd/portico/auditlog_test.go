@@ -1,18 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/server"
@@ -20,14 +14,7 @@ import (
 
 func auditingTo(t *testing.T, file string) *auditLog {
 	t.Helper()
-	s := &setup{config: config.Default()}
-	s.config.Log.Audit = config.Path(file)
-	log, err := s.openAuditLog(zaptest.NewLogger(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { log.close() })
-	return log
+	return openTestLogs(t, io.Discard, func(c *config.Log) { c.Audit = config.Path(file) }).audit
 }
 
 // The names of the fields are what others rely on.
@@ -45,53 +32,5 @@ func TestAuditLine(t *testing.T) {
 		`"network":"2001:db8::/64","until":"2026-05-01T11:00:00Z"}` + "\n"
 	if got, _ := os.ReadFile(file); string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-}
-
-func TestAuditLogIsReopened(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "audit.log")
-	log := auditingTo(t, file)
-	log.record(server.SecurityEvent{Kind: server.SecurityLoginOK})
-	if err := os.Rename(file, file+".1"); err != nil {
-		t.Fatal(err)
-	}
-	log.record(server.SecurityEvent{Kind: server.SecurityLoginFailed})
-	if err := log.reopen(); err != nil {
-		t.Fatal(err)
-	}
-	log.record(server.SecurityEvent{Kind: server.SecurityBan})
-	for name, want := range map[string][]string{file + ".1": {"login_ok", "login_failed"}, file: {"ban"}} {
-		text, _ := os.ReadFile(name)
-		var got []string
-		for line := range bytes.Lines(text) {
-			var e server.SecurityEvent
-			if err := json.Unmarshal(line, &e); err != nil {
-				t.Errorf("%v in %q", err, line)
-			}
-			got = append(got, e.Kind.String())
-		}
-		if strings.Join(got, " ") != strings.Join(want, " ") {
-			t.Errorf("%s has %v, want %v", name, got, want)
-		}
-	}
-	os.RemoveAll(filepath.Dir(file))
-	if err := log.reopen(); err == nil {
-		t.Error("reopening in a directory that is gone succeeds")
-	}
-	log.record(server.SecurityEvent{}) // into the old file, which is better than nowhere
-}
-
-func TestAuditLogThatCannotBeWrittenIsToldOnce(t *testing.T) {
-	t.Parallel()
-	log := auditingTo(t, filepath.Join(t.TempDir(), "audit.log"))
-	core, seen := observer.New(zap.InfoLevel)
-	log.log = zap.New(core)
-	log.file.Close()
-	for range 5 {
-		log.record(server.SecurityEvent{})
-	}
-	if got := seen.Len(); got != 1 {
-		t.Errorf("%d errors are logged, want 1", got)
 	}
 }

@@ -22,8 +22,8 @@ type service struct {
 	server  *server.Server
 	defence *defence // nil before it was opened
 	hooks   hooks
-	log     *zap.Logger
-	level   zap.AtomicLevel
+	logs    *logs
+	log     *zap.Logger           // the ordinary one
 	inForce atomic.Pointer[parts] // nil before bind has succeeded
 	retired retired
 
@@ -37,10 +37,11 @@ type service struct {
 // bind makes the server and binds all its ports. Its error joins everything
 // that could not be bound; nothing is bound then. The caller closes the
 // service.
-func (s *setup) bind(log *zap.Logger, level zap.AtomicLevel) (*service, error) {
-	service := &service{log: log, level: level, openFiles: portalloc.ReadSystem().OpenFiles}
+func (s *setup) bind(logs *logs) (*service, error) {
+	log := logs.ordinary
+	service := &service{logs: logs, log: log, openFiles: portalloc.ReadSystem().OpenFiles}
 	var err error
-	if service.defence, err = s.openDefence(log); err != nil {
+	if service.defence, err = s.openDefence(logs); err != nil {
 		return nil, err
 	}
 	opened, options, err := s.openParts(service, nil)
@@ -78,11 +79,10 @@ func (s *setup) bind(log *zap.Logger, level zap.AtomicLevel) (*service, error) {
 // now are the parts of the configuration in force.
 func (s *service) now() *parts { return s.inForce.Load() }
 
-// recordCommand is the server's OnCommand.
-func (s *service) recordCommand(e server.CommandEvent) {
-	if commands := s.now().commands; commands != nil {
-		commands.record(e)
-	}
+// observe is the server's OnEvent.
+func (s *service) observe(e server.Event) {
+	s.logs.transfer(e)
+	s.hooks.notify(e)
 }
 
 // close ends the sessions that are left and gives all ports back.

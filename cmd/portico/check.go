@@ -106,11 +106,10 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if cfg.Admin.Address != "" {
 		r.add("admin interface", cfg.Admin.Address, s.tryAdministration())
 	}
-	if cfg.Log.Audit != "" {
-		r.add("audit log", string(cfg.Log.Audit), s.tryAuditLog())
-	}
-	if cfg.Log.Commands != "" {
-		r.add("command log", string(cfg.Log.Commands), s.tryCommandLog())
+	for _, named := range logPaths(cfg.Log) {
+		if named.path != "" {
+			r.add(named.key, named.path, s.tryLog(named))
+		}
 	}
 }
 

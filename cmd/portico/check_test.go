@@ -85,7 +85,7 @@ hosts:
 		"ok    certificate of own.example: valid until ",
 		"ok    certificate of shared.example: the server's",
 		"FAIL  certificate of broken.example: "+file+": hosts[3].certificate: open ",
-		"FAIL  command log: "+file+": log.commands: open ")
+		"FAIL  log.commands: "+file+": log.commands: open ")
 	if strings.Contains(o.stdout, "plain.example") {
 		t.Errorf("there is nothing to say of the TLS of plain.example:\n%s", o.stdout)
 	}

@@ -1,67 +1,30 @@
 package main
 
 import (
-	"errors"
-	"io/fs"
-	"os"
+	"io"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zapio"
 
 	"github.com/portico-ftp/portico/server"
 )
 
-// commandLog writes each command as a line of JSON to a file of its own. The
-// file is only appended to, so that it can be truncated while it is in use.
-type commandLog struct {
-	file *os.File
-	log  *zap.Logger
-}
+// commandLog writes each command as a line of JSON to a file of its own.
+type commandLog struct{ log *zap.Logger }
 
-// openCommandLog opens the file, and returns nil where none is named. Lines that
-// cannot be written later are errors in the ordinary log. The caller closes it.
-func (s *setup) openCommandLog(log *zap.Logger) (*commandLog, error) {
-	file, err := s.openCommandFile()
-	if file == nil {
-		return nil, err
-	}
+func newCommandLog(file *logFile) *commandLog {
 	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
 		TimeKey:        "time",
 		EncodeTime:     zapcore.RFC3339NanoTimeEncoder,
 		EncodeDuration: zapcore.SecondsDurationEncoder,
 	})
-	core := zapcore.NewCore(encoder, zapcore.Lock(file), zapcore.InfoLevel)
-	failures := &zapio.Writer{Log: log.Named("commands"), Level: zapcore.ErrorLevel}
-	return &commandLog{file, zap.New(core, zap.ErrorOutput(zapcore.Lock(failures)))}, nil
+	core := zapcore.NewCore(encoder, zapcore.AddSync(file), zapcore.InfoLevel)
+	return &commandLog{zap.New(core, quietly())}
 }
 
-func (s *setup) openCommandFile() (*os.File, error) {
-	path := string(s.config.Log.Commands)
-	if path == "" {
-		return nil, nil
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
-	if err != nil {
-		return nil, s.fault("log.commands", "%v: name a file that the user whom Portico runs as can write", err)
-	}
-	return file, nil
-}
-
-// tryCommandLog opens the file and leaves everything as it was.
-func (s *setup) tryCommandLog() error {
-	path := string(s.config.Log.Commands)
-	_, err := os.Lstat(path)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	file, err := s.openCommandFile()
-	if file == nil {
-		return err
-	}
-	if isNew {
-		err = os.Remove(path)
-	}
-	return errors.Join(err, file.Close())
-}
+// quietly leaves it to a logFile to say that lines cannot be written: zap would
+// do so for each of them.
+func quietly() zap.Option { return zap.ErrorOutput(zapcore.AddSync(io.Discard)) }
 
 // record is a server's OnCommand.
 func (l *commandLog) record(e server.CommandEvent) {
@@ -73,5 +36,3 @@ func (l *commandLog) record(e server.CommandEvent) {
 		zap.Int("code", e.Code),
 		zap.Duration("duration", e.Duration))
 }
-
-func (l *commandLog) close() error { return l.file.Close() }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
@@ -22,26 +20,19 @@ import (
 // the audit log.
 type defence struct {
 	guard *guard.Guard
-	audit *auditLog // nil: no file of its own
+	audit *auditLog
 	stop  context.CancelFunc
 	done  chan struct{} // closed when the guard has written its files
 	count func(server.SecurityEvent)
 }
 
-// openDefence reads bans and lists and opens the audit log. The caller closes
-// it, after the server.
-func (s *setup) openDefence(log *zap.Logger) (*defence, error) {
-	audit, err := s.openAuditLog(log)
-	if err != nil {
-		return nil, err
-	}
-	d := &defence{audit: audit, done: make(chan struct{}), count: s.administration.countSecurity}
+// openDefence reads bans and lists. The caller closes it, after the server.
+func (s *setup) openDefence(logs *logs) (*defence, error) {
+	d := &defence{audit: logs.audit, done: make(chan struct{}), count: s.administration.countSecurity}
 	options := guardOptions(s.config)
-	options.Logger, options.OnSecurity = log, d.record
+	options.Logger, options.OnSecurity = logs.ordinary, d.record
+	var err error
 	if d.guard, err = guard.New(options); err != nil {
-		if audit != nil {
-			audit.close()
-		}
 		return nil, s.guardFault(err)
 	}
 	var ctx context.Context
@@ -59,9 +50,6 @@ func (d *defence) run(ctx context.Context) {
 func (d *defence) close() {
 	d.stop()
 	<-d.done
-	if d.audit != nil {
-		d.audit.close()
-	}
 }
 
 // observe is a server's OnSecurity.
@@ -72,9 +60,7 @@ func (d *defence) observe(e server.SecurityEvent) {
 
 func (d *defence) record(e server.SecurityEvent) {
 	d.count(e)
-	if d.audit != nil {
-		d.audit.record(e)
-	}
+	d.audit.record(e)
 }
 
 // observeRefusal is an allocator's OnRefused. Those who are banned may knock at

@@ -40,6 +40,7 @@ func (s *setup) configuredNeeds() confine.Needs {
 		s.stateNeeds,
 		s.defenceNeeds,
 		s.hookNeeds,
+		s.tracingNeeds,
 		s.adminNeeds,
 	} {
 		all.Add(of())
@@ -211,13 +212,22 @@ func expanded(template, user string) []string {
 	return []string{absolute(config.Path(directory))}
 }
 
-// stateNeeds are the files that the server writes for itself.
+// stateNeeds are the files that the server writes for itself. New log files are
+// made after the old ones were moved away, so their directories are needed.
 func (s *setup) stateNeeds() confine.Needs {
 	var needs confine.Needs
-	for _, file := range []config.Path{s.config.QuotaFile, s.config.Log.Commands, s.config.Log.Audit} {
-		if file != "" {
-			needs.Write = append(needs.Write, absolute(file))
+	if file := s.config.QuotaFile; file != "" {
+		needs.Write = append(needs.Write, absolute(file))
+	}
+	for _, named := range logPaths(s.config.Log) {
+		if named.path == "" {
+			continue
 		}
+		file := absolute(config.Path(named.path))
+		if directory := filepath.Dir(file); !confine.IsNearRoot(directory) && !strings.HasPrefix(file, "/dev/") {
+			file = directory
+		}
+		needs.Write = append(needs.Write, file)
 	}
 	return needs
 }

@@ -124,7 +124,8 @@ func TestNeedsKnowEveryAddress(t *testing.T) {
 		"auth.ldap.servers":              "see ldapNeeds",
 		"auth.http.url":                  "see httpUsersNeeds",
 		"buckets.url":                    "see bucketNeeds",
-		"admin.address":                  "must be empty",
+		"admin.address":                  "it is bound before the process is confined",
+		"tracing.endpoint":               "see tracingNeeds",
 	}
 	var found []string
 	visitKeys(reflect.TypeFor[config.Config](), "", func(key string) {
@@ -216,7 +217,8 @@ func TestNeeds(t *testing.T) {
 			passiveOnly(s)
 			s.config.SandboxAllow = config.SandboxAllow{Read: []config.Path{"/r"}, Write: []config.Path{"/w"}, Connect: all}
 		}, read: []string{"/r"}, write: []string{"/w"}, connect: []uint16{2121}},
-		"quotas and the log of commands":  {change: func(s *setup) { s.config.QuotaFile, s.config.Log.Commands = "/var/q.db", "/var/c.log" }, write: []string{"/var/q.db", "/var/c.log"}, any: true},
+		"quotas and the log of commands":  {change: func(s *setup) { s.config.QuotaFile, s.config.Log.Commands = "/var/q.db", "/var/log/c.log" }, write: []string{"/var/q.db", "/var/log"}, any: true},
+		"logs that cannot be moved away":  {change: func(s *setup) { s.config.Log.W3C, s.config.Log.Audit = "/w3c.log", "/dev/stdout" }, write: []string{"/dev/stdout", "/w3c.log"}, any: true},
 		"bans are replaced":               {change: func(s *setup) { s.config.Defence.BanFile = "/var/lib/portico/bans.json" }, write: []string{"/var/lib/portico"}},
 		"a configuration and its renewal": {change: func(s *setup) { s.file = "/etc/portico/portico.yaml" }, read: []string{"/etc/portico"}, any: true},
 		"one right below the root":        {change: func(s *setup) { s.file = "/etc/portico.yaml" }, read: []string{"/etc/portico.yaml"}, notHave: []string{"/etc"}, any: true},

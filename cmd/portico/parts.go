@@ -17,7 +17,6 @@ type parts struct {
 	accounts  *accounts
 	ports     *portalloc.Allocator // nil: no passive mode
 	advertise *portalloc.Advertiser
-	commands  *commandLog // nil: no file of its own
 }
 
 // openParts opens what needs no port, and returns the options of the server, as
@@ -42,39 +41,27 @@ func (s *setup) openParts(of *service, before *parts) (*parts, server.Options, e
 	check(err)
 	opened.advertise, err = s.newAdvertiser(of.log)
 	check(err)
-	opened.commands, err = s.openCommandLogAfter(before, of.log)
-	check(err)
 	if err := errors.Join(faults...); err != nil {
 		opened.discard(before)
 		return nil, options, err
 	}
 	options.Advertise = opened.advertise
 	options.OnSecurity, options.Admit = of.defence.observe, of.defence.guard.Admit
-	if opened.commands != nil {
-		options.OnCommand = of.recordCommand
+	if s.config.Log.Commands != "" {
+		options.OnCommand = of.logs.commands.record
 	}
-	if len(s.config.Hooks) > 0 {
-		options.OnEvent = of.hooks.notify
+	if len(s.config.Hooks) > 0 || hasTransferLogs(s.config.Log) {
+		options.OnEvent = of.observe
 	}
 	s.administration.hookServer(&options)
+	s.traces.hook(&options)
 	return opened, options, nil
-}
-
-// openCommandLogAfter goes on with the log of before if it is the same file.
-func (s *setup) openCommandLogAfter(before *parts, log *zap.Logger) (*commandLog, error) {
-	if before != nil && before.setup.config.Log.Commands == s.config.Log.Commands {
-		return before.commands, nil
-	}
-	return s.openCommandLog(log)
 }
 
 // discard closes what was opened beside what belongs to others.
 func (p *parts) discard(others *parts) {
 	if p.advertise != nil {
 		p.advertise.Close()
-	}
-	if p.commands != nil && (others == nil || p.commands != others.commands) {
-		p.commands.close()
 	}
 	if others == nil {
 		p.accounts.close()
@@ -88,9 +75,6 @@ func (p *parts) close(log *zap.Logger) {
 	p.advertise.Close()
 	if p.ports != nil {
 		p.ports.Close()
-	}
-	if p.commands != nil {
-		p.commands.close()
 	}
 	if err := p.accounts.close(); err != nil {
 		log.Error("quotas were not written", zap.Error(err))

@@ -47,13 +47,20 @@ func (s *service) putIntoForce(next *setup, before *parts) (*parts, error) {
 		return giveUp(err)
 	}
 	options.Ports = opened.ports
+	logs, err := s.logs.prepare(next)
+	if err != nil {
+		s.dropNewPorts(opened, before)
+		return giveUp(err)
+	}
 	change, err := s.server.PrepareReload(options)
 	if err != nil {
+		logs.discard()
 		s.dropNewPorts(opened, before)
 		return giveUp(next.bindFault(err))
 	}
 	if err := s.reloadPorts(next, opened, before); err != nil {
 		change.Abort()
+		logs.discard()
 		s.dropNewPorts(opened, before)
 		return giveUp(err)
 	}
@@ -63,8 +70,10 @@ func (s *service) putIntoForce(next *setup, before *parts) (*parts, error) {
 		s.log.Error("lists of defence cannot be used, the old ones stay", zap.Error(err))
 	}
 	if err := change.Commit(); err != nil {
+		logs.discard()
 		return giveUp(err)
 	}
+	logs.commit()
 	s.inForce.Store(opened)
 	return opened, nil
 }
@@ -111,9 +120,6 @@ func (s *service) reloadPorts(next *setup, opened, before *parts) error {
 func (s *service) retire(before, opened *parts) {
 	s.retired.soon(func() {
 		before.advertise.Close()
-		if before.commands != nil && before.commands != opened.commands {
-			before.commands.close()
-		}
 		if err := before.accounts.closeSources(); err != nil {
 			s.log.Warn("sources of users that are not in force any more", zap.Error(err))
 		}
@@ -138,7 +144,7 @@ func (s *service) retire(before, opened *parts) {
 // told logs what has changed, and what waits for the next start.
 func (s *service) told(next, before *setup) {
 	if level, err := zap.ParseAtomicLevel(next.config.Log.Level); err == nil {
-		s.level.SetLevel(level.Level())
+		s.logs.level.SetLevel(level.Level())
 	}
 	changed := config.Changed(before.config, next.config)
 	s.log.Info("configuration reloaded", zap.Strings("changed", changed))
@@ -155,10 +161,10 @@ func (s *service) told(next, before *setup) {
 func needsRestart(key string) bool {
 	switch key {
 	case "defence.allow", "defence.deny", "defence.only", "defence.allow_file", "defence.deny_file", "defence.only_file",
-		"log.level", "log.commands":
+		"log.level", "log.file", "log.audit", "log.commands", "log.xferlog", "log.w3c":
 		return false
 	}
-	for _, section := range []string{"quota_file", "defence.", "admin.", "log.", "sandbox", "reload_on_change"} {
+	for _, section := range []string{"quota_file", "defence.", "admin.", "log.", "sandbox", "tracing.", "reload_on_change"} {
 		if strings.HasPrefix(key, section) {
 			return true
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"os"
@@ -38,9 +39,14 @@ func startReloading(t *testing.T, text string) *reloading {
 		if err != nil {
 			t.Fatal(err)
 		}
+		logs, err := s.openLogs(io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(logs.close)
 		core, logged := observer.New(zapcore.InfoLevel)
-		r.logged = logged
-		if r.service, err = s.bind(zap.New(core), zap.NewAtomicLevel()); err != nil {
+		logs.ordinary, r.logged = zap.New(core), logged
+		if r.service, err = s.bind(logs); err != nil {
 			continue // a port was taken meanwhile
 		}
 		ended := make(chan error, 1)
@@ -124,8 +130,8 @@ users: [{name: alice, password: "`+hashOf(t, "secret")+`", storage: memory}]
 	if text, err := os.ReadFile(another); err != nil || !strings.Contains(string(text), "CWD") {
 		t.Errorf("the new command log: %q, %v", text, err)
 	}
-	if r.level.Level() != zapcore.ErrorLevel {
-		t.Errorf("the level is %v, want error", r.level)
+	if r.logs.level.Level() != zapcore.ErrorLevel {
+		t.Errorf("the level is %v, want error", r.logs.level)
 	}
 
 	ports := freePorts(t, 2)
@@ -160,6 +166,39 @@ func epsv(t *testing.T, c *control) string {
 	return reply
 }
 
+func TestReloadGivesLogsOtherFiles(t *testing.T) {
+	t.Parallel()
+	first, second, third := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second"), filepath.Join(t.TempDir(), "third")
+	r := startReloading(t, `
+banner: before
+log: {audit: `+first+`}
+users: [{name: alice, password: "`+hashOf(t, "secret")+`", storage: memory}]
+`)
+	loginAt(t, r.control)
+	if err := os.Rename(first, first+".1"); err != nil {
+		t.Fatal(err)
+	}
+	r.mustChange(t, "banner: before", "banner: after") // reopens, too
+	loginAt(t, r.control)
+	r.mustChange(t, "audit: "+first, "audit: "+second+", w3c: "+third)
+	loginAt(t, r.control).wantReply(t, "MKD /new", 257)
+	r.mustChange(t, ", w3c: "+third, "")
+	loginAt(t, r.control).wantReply(t, "MKD /another", 257)
+	for file, want := range map[string]map[string]int{
+		first + ".1": {"login_ok": 1},
+		first:        {"login_ok": 1},
+		second:       {"login_ok": 2},
+		third:        {"MKD /new 257": 1, "MKD": 1},
+	} {
+		text := readFile(t, file)
+		for what, times := range want {
+			if got := strings.Count(text, what); got != times {
+				t.Errorf("%s has %q %d times, want %d:\n%s", filepath.Base(file), what, got, times, text)
+			}
+		}
+	}
+}
+
 func TestReloadOfAWrongConfigurationChangesNothing(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -184,6 +223,7 @@ users: [{name: alice, password: "`+hashOf(t, "secret")+`", home: `+t.TempDir()+`
 		"a taken passive port": {passive, passive + "," + takenPort, "passive.ports: "},
 		"no users":             {"users: [{", "groups: [{", "groups[0].password: unknown key"},
 		"exclusive ports":      {"passive: {", "passive: {sharing: exclusive, ", "Sharing"},
+		"a log nowhere":        {"banner: after", "log: {xferlog: /nowhere/xferlog}\nbanner: after", "log.xferlog: open /nowhere/xferlog"},
 		"a home that is gone":  {"home: /", "home: /nowhere/", "users[0].home"},
 	} {
 		err := r.change(t, "banner: before", "banner: after")

@@ -18,9 +18,10 @@ func (p *program) serveCommand() *cobra.Command {
 		Long: `Serve the homes of the configured users, or DIR.
 
 DIR needs no configuration: without --user and --anonymous, a user named ftp gets
-a new password, which is printed once. Logs go to standard error. SIGTERM and
-SIGINT let running transfers end (drain in the configuration), and then the exit
-code is 0; a second one ends the server at once.`,
+a new password, which is printed once. The log goes to standard error unless
+log.file names a file. SIGTERM and SIGINT let running transfers end (drain in the
+configuration), and then the exit code is 0; a second one ends the server at
+once. SIGUSR1 has all log files opened anew.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.takeDirectory(args)
@@ -32,23 +33,31 @@ code is 0; a second one ends the server at once.`,
 }
 
 func (p *program) serve(ctx context.Context, f *serveFlags) error {
+	reopening := catchReopen()
+	defer reopening.stop()
 	s, err := p.prepare(ctx, f, nil)
 	if err != nil {
 		return err
 	}
 	defer s.closeBuckets()
-	log, level, err := newLogger(s.config.Log, p.stderr)
-	if err != nil {
-		return err
-	}
-	if s.sockets, err = p.takeSockets(); err != nil {
-		return err
-	}
 	if s.administration, err = s.newAdministration(); err != nil {
 		return err
 	}
-	log = s.administration.watchLog(log, level)
-	service, err := s.bind(log, level)
+	logs, err := s.openLogs(p.stderr)
+	if err != nil {
+		return err
+	}
+	logs.ordinary = s.administration.watchLog(logs.ordinary, logs.level)
+	log := logs.ordinary
+	reopening.start(logs)
+	if s.sockets, err = p.takeSockets(); err != nil {
+		return err
+	}
+	if s.traces, err = s.openTraces(ctx, log); err != nil {
+		return err
+	}
+	defer s.traces.close()
+	service, err := s.bind(logs)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ type setup struct {
 	sockets *handedSockets
 	// administration is the admin interface. Nil: it is off.
 	administration *administration
+	// traces is where spans go. Nil: nowhere.
+	traces *traces
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
@@ -45,7 +47,7 @@ const generatedUser = "ftp"
 func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*setup, error) {
 	s, faults := &setup{file: f.file}, []error{checkUID(p.uid, f.allowRoot)}
 	if before != nil {
-		s.sockets, s.administration = before.sockets, before.administration
+		s.sockets, s.administration, s.traces = before.sockets, before.administration, before.traces
 		s.confined.Store(before.confined.Load())
 	}
 	var err error

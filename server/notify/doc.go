@@ -25,7 +25,7 @@
 // script, provided that a script quotes the variables ("$PORTICO_PATH"). All of
 // them are set, empty where an event has no such fact:
 //
-//	PORTICO_EVENT        login, upload, upload_interrupted, download, delete, rename or mkdir
+//	PORTICO_EVENT        login, upload, upload_interrupted, download, download_interrupted, delete, rename or mkdir
 //	PORTICO_TIME         when, as 2006-01-02T15:04:05.999999999Z (RFC 3339, UTC)
 //	PORTICO_USER         name of the account
 //	PORTICO_HOST         name of the virtual host

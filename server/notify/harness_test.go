@@ -32,6 +32,7 @@ func upload(path string) server.Event {
 		Time:      time.Date(2026, 7, 1, 12, 30, 0, 5e8, time.FixedZone("CEST", 7200)),
 		SessionID: 42, User: "alice", Host: "ftp.example.org", File: "/srv/alice" + path, Client: netip.MustParseAddrPort("192.0.2.1:40000"), TLS: true,
 		Path: path, Bytes: 7, Duration: 1250 * time.Millisecond,
+		Anonymous: true, Contact: "me@example.org", Command: "STOR", Code: 226, ASCII: true,
 	}
 }
 

@@ -53,6 +53,7 @@ func TestWebhookPostsOverHTTP(t *testing.T) {
 	want := map[string]any{
 		"id": id, "event": "upload", "time": "2026-07-01T12:30:00.5+02:00", "session_id": 42.0, "user": "alice", "host": "ftp.example.org", "file": "/srv/alice/dir/first",
 		"client": "192.0.2.1:40000", "tls": true, "path": "/dir/first", "bytes": 7.0, "duration_ns": 1.25e9,
+		"anonymous": true, "contact": "me@example.org", "command": "STOR", "code": 226.0, "ascii": true,
 	}
 	if fmt.Sprint(body) != fmt.Sprint(want) {
 		t.Errorf("body %v\nwant %v", body, want)
