@@ -183,7 +183,8 @@ func (s *session) prepare() (refusal string, err error) {
 		}
 	}
 	s.lines.reset(s.control.conn)
-	s.idleSince, s.loginSince = time.Now(), s.started
+	s.loginSince = s.started
+	s.noteActivity()
 	return refusal, nil
 }
 

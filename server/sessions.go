@@ -163,6 +163,13 @@ func (s *session) noteEnds() {
 	s.ends = ends{s.client, s.local, s.proxy}
 }
 
+// noteActivity begins the time in which the session is idle.
+func (s *session) noteActivity() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idleSince = time.Now()
+}
+
 func (s *session) info() SessionInfo {
 	s.mu.Lock()
 	a, ends, t, current, idleSince := s.about, s.ends, s.transfer, s.current, s.idleSince
