@@ -43,6 +43,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"sandbox_allow.read":       {"/r", []Path{"/r"}},
 		"sandbox_allow.write":      {"/w,/v", []Path{"/w", "/v"}},
 		"sandbox_allow.execute":    {"[/x]", []Path{"/x"}},
+		"sandbox_allow.bind":       {"2122", portalloc.PortList{{First: 2122, Last: 2122}}},
 		"sandbox_allow.connect":    {"443,8000-8010", portalloc.PortList{{First: 443, Last: 443}, {First: 8000, Last: 8010}}},
 		"tls.client_ca":            {"ca.pem", Path("ca.pem")},
 		"tls.client_certificates":  {"optional", "optional"},

@@ -278,7 +278,7 @@ func (s *setup) allowedNeeds() confine.Needs {
 	allow := s.config.SandboxAllow
 	return confine.Needs{
 		Read: absoluteAll(allow.Read), Write: absoluteAll(allow.Write), Execute: absoluteAll(allow.Execute),
-		Connect: allow.Connect,
+		Bind: allow.Bind, Connect: allow.Connect,
 	}
 }
 

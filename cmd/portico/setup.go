@@ -56,8 +56,9 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 	if s.config == nil {
 		return nil, errors.Join(faults...)
 	}
+	isWhole := err == nil // or it is not known what is needed
 	faults = append(faults, s.openBuckets(ctx, before), s.addUsers(f))
-	if err := s.outsideSandbox(); err != nil { // which other faults may come from
+	if err := s.outsideSandbox(); err != nil && isWhole { // which other faults may come from
 		return nil, errors.Join(err, s.closeBuckets())
 	}
 	s.tls, err = loadTLS(s.config)
