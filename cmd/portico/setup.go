@@ -62,11 +62,20 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 		return nil, errors.Join(err, s.closeBuckets())
 	}
 	s.tls, err = loadTLS(s.config)
+	s.keepSelfSigned(before)
 	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
 	if err := errors.Join(faults...); err != nil {
 		return nil, errors.Join(err, s.closeBuckets())
 	}
 	return s, nil
+}
+
+// keepSelfSigned goes on with the certificate of before, which clients may have
+// come to trust by now, if both were made at the start.
+func (s *setup) keepSelfSigned(before *setup) {
+	if before != nil && s.tls != nil && before.tls != nil && s.config.TLS.SelfSigned && before.config.TLS.SelfSigned {
+		s.tls.Certificates = before.tls.Certificates
+	}
 }
 
 // takeSockets takes over what a service manager has opened for this process.
