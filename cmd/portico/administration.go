@@ -172,7 +172,7 @@ func (a *administration) listen(s *setup) error {
 
 func (s *setup) listenAdmin() (net.Listener, error) {
 	if path, isSocket := s.config.Admin.Socket(); isSocket {
-		listener, err := listenUnix(path)
+		listener, err := s.sockets.listenUnix(path)
 		if err != nil {
 			return nil, s.fault("admin.address", "%v", err)
 		}

@@ -264,20 +264,6 @@ users: [{name: alice, password: "`+hashOf(t, "secret")+`", home: `+t.TempDir()+`
 	}
 }
 
-func TestReloadKeepsASelfSignedCertificate(t *testing.T) {
-	t.Parallel()
-	r := startReloading(t, `
-banner: before
-tls: {self_signed: true}
-users: [{name: alice, password: "`+hashOf(t, "secret")+`", home: `+t.TempDir()+`}]
-`)
-	before := leaf(r.now().setup.tls)
-	r.mustChange(t, "banner: before", "banner: after")
-	if after := leaf(r.now().setup.tls); !after.Equal(before) {
-		t.Error("clients that trusted the certificate meet another one")
-	}
-}
-
 func TestReloadReplacesHooks(t *testing.T) {
 	t.Parallel()
 	if os.PathSeparator != '/' {

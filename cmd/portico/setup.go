@@ -62,7 +62,6 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 		return nil, errors.Join(err, s.closeBuckets())
 	}
 	s.tls, err = loadTLS(s.config)
-	s.keepSelfSigned(before)
 	faults = append(faults, err, s.addHostTLS(), s.checkHooks())
 	if err := errors.Join(faults...); err != nil {
 		return nil, errors.Join(err, s.closeBuckets())
@@ -70,16 +69,23 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 	return s, nil
 }
 
-// keepSelfSigned goes on with the certificate of before, which clients may have
-// come to trust by now, if both were made at the start.
-func (s *setup) keepSelfSigned(before *setup) {
-	if before != nil && s.tls != nil && before.tls != nil && s.config.TLS.SelfSigned && before.config.TLS.SelfSigned {
-		s.tls.Certificates = before.tls.Certificates
+// takeSockets takes over what a service manager, or a server that this process
+// is to replace, has opened for it.
+func (p *program) takeSockets() (*handedSockets, error) {
+	files := handedFiles(p.handed())
+	predecessor, err := meetPredecessor(&files)
+	if err != nil {
+		return nil, err
 	}
+	pidFile := files.cut(pidFileName)
+	sockets, err := takeSockets(files)
+	if err != nil {
+		predecessor.failed(err)
+		return nil, err
+	}
+	sockets.predecessor, sockets.pidFile = predecessor, pidFile
+	return sockets, nil
 }
-
-// takeSockets takes over what a service manager has opened for this process.
-func (p *program) takeSockets() (*handedSockets, error) { return takeSockets(p.handed()) }
 
 // addUsers settles who can log in.
 func (s *setup) addUsers(f *serveFlags) error {
