@@ -35,6 +35,7 @@ func Default() *Config {
 		Admin:   Admin{Metrics: true},
 		Sandbox: "auto",
 		Log:     Log{Level: "info", Format: "console", Sampling: "auto"},
+		Tracing: Tracing{Percent: 100},
 		Drain:   Drain{Timeout: 30 * time.Second},
 	}
 }

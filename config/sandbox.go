@@ -11,6 +11,9 @@ type SandboxAllow struct {
 	Write []Path `mapstructure:"write"`
 	// Execute are programs to start, and directories of such.
 	Execute []Path `mapstructure:"execute"`
+	// Bind are TCP ports to listen on: those that a later configuration will
+	// have.
+	Bind portalloc.PortList `mapstructure:"bind"`
 	// Connect are TCP ports to connect to.
 	Connect portalloc.PortList `mapstructure:"connect"`
 }

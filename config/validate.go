@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 	v.checkLimits()
 	v.checkDefence()
 	v.checkRest()
+	v.checkTracing()
 	v.checkDrain()
 	v.checkAdmin()
 	return errors.Join(v.found...)

@@ -52,6 +52,8 @@ func TestReloadKeepsSessionsAndTransfers(t *testing.T) {
 			s := newSite(t)
 			large := s.provide(t, "large.bin")
 			s.settings["reload_on_change"] = way == "the file"
+			ports := suite.ports.take(t, 4)
+			s.settings["sandbox_allow"] = map[string]any{"bind": ports.String()}
 			p := s.start()
 			ask := func() {
 				if way == "SIGHUP" {
@@ -67,13 +69,12 @@ func TestReloadKeepsSessionsAndTransfers(t *testing.T) {
 			writeNext(t, filepath.Join(s.dir, "portico.json"), `{"users": [{"name": `)
 			ask()
 			eventually(t, stopTimeout, "the log tells of the broken file", func() bool {
-				return strings.Contains(p.log.String(), "the old one stays in force")
+				return strings.Contains(p.log.String(), "is not valid JSON")
 			})
 			dialRaw(t, s.controlAddress()).login()
 
 			s.settings["banner"] = "another greeting"
 			s.settings["users"].([]any)[0].(map[string]any)["name"] = "renamed"
-			ports := suite.ports.take(t, 4)
 			s.settings["passive"] = map[string]any{"ports": ports.String()}
 			s.rewrite(t, filepath.Join(s.dir, "portico.json"))
 			ask()

@@ -103,6 +103,7 @@ type session struct {
 	held      []command // behind a running transfer
 	current   command   // that is being answered, if not reading
 	about     about
+	ends      ends
 	reading   bool // waiting for the client's next command
 	idleSince time.Time
 	drainBy   time.Time // when to end for the server's sake; zero: not told to
@@ -173,7 +174,7 @@ func (s *session) prepare() (refusal string, err error) {
 	if s.proxy.IsValid() && s.isTurnedAway() {
 		return "", errTurnedAway
 	}
-	s.noteAbout()
+	s.noteEnds()
 	refusal = s.server.enter(s)
 	if s.spec.ImplicitTLS {
 		if err := s.control.startTLS(timeout); err != nil {
@@ -182,7 +183,8 @@ func (s *session) prepare() (refusal string, err error) {
 		}
 	}
 	s.lines.reset(s.control.conn)
-	s.idleSince, s.loginSince = time.Now(), s.started
+	s.loginSince = s.started
+	s.noteActivity()
 	return refusal, nil
 }
 

@@ -132,17 +132,20 @@ func (s *Server) find(id uint64) (*session, error) {
 // about is what the goroutine that reads commands lets others know of the
 // session, each time that it begins to wait.
 type about struct {
-	client, local, proxy netip.AddrPort
-	user, host           string
-	loggedIn             bool
-	tlsVersion           uint16 // 0: in clear
-	tlsCipher            uint16
-	protectedData        bool
+	user, host    string
+	loggedIn      bool
+	tlsVersion    uint16 // 0: in clear
+	tlsCipher     uint16
+	protectedData bool
 }
+
+// ends are the addresses of a session, which stay as they are once its PROXY
+// header has come.
+type ends struct{ client, local, proxy netip.AddrPort }
 
 // noteAboutLocked is for that goroutine alone.
 func (s *session) noteAboutLocked() {
-	a := about{client: s.client, local: s.local, proxy: s.proxy, user: s.user, protectedData: s.protectedData}
+	a := about{user: s.user, protectedData: s.protectedData}
 	if s.account != nil {
 		a.user, a.loggedIn = s.account.Name, true
 	}
@@ -153,23 +156,30 @@ func (s *session) noteAboutLocked() {
 	s.about = a
 }
 
-// noteAbout is noteAboutLocked.
-func (s *session) noteAbout() {
+// noteEnds lets others know of the addresses.
+func (s *session) noteEnds() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.noteAboutLocked()
+	s.ends = ends{s.client, s.local, s.proxy}
+}
+
+// noteActivity begins the time in which the session is idle.
+func (s *session) noteActivity() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idleSince = time.Now()
 }
 
 func (s *session) info() SessionInfo {
 	s.mu.Lock()
-	a, t, current, idleSince := s.about, s.transfer, s.current, s.idleSince
+	a, ends, t, current, idleSince := s.about, s.ends, s.transfer, s.current, s.idleSince
 	isIdle := s.reading && t == nil
 	s.mu.Unlock()
 	info := SessionInfo{
 		ID: s.id, Since: s.started, User: clip(a.user, maxEventUser), LoggedIn: a.loggedIn, Host: a.host,
-		Client: a.client, Local: a.local, Proxy: a.proxy, ProtectedData: a.protectedData,
+		Client: ends.client, Local: ends.local, Proxy: ends.proxy, ProtectedData: a.protectedData,
 	}
-	if !a.client.IsValid() { // still before the PROXY header
+	if !ends.client.IsValid() { // still before the PROXY header
 		info.Client, info.Local = addrPortOf(s.control.socket.RemoteAddr()), addrPortOf(s.control.socket.LocalAddr())
 	}
 	if a.tlsVersion != 0 {

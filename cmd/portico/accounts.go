@@ -21,6 +21,7 @@ type accounts struct {
 	cancel context.CancelFunc
 
 	administration *administration // measures storage; nil: nobody does
+	traces         *traces         // hears of storage; nil: nobody does
 }
 
 // openAccounts opens the file of the quotas, or goes on with that of the parts
@@ -28,9 +29,9 @@ type accounts struct {
 func (s *setup) openAccounts(before *parts) (*accounts, error) {
 	if before != nil {
 		old := before.accounts
-		return &accounts{before: old.lists, quotas: old.quotas, ctx: old.ctx, cancel: old.cancel, administration: s.administration}, nil
+		return &accounts{before: old.lists, quotas: old.quotas, ctx: old.ctx, cancel: old.cancel, administration: s.administration, traces: s.traces}, nil
 	}
-	a := &accounts{administration: s.administration}
+	a := &accounts{administration: s.administration, traces: s.traces}
 	if s.config.QuotaFile != "" {
 		var err error
 		if a.quotas, err = s.openQuotas(); err != nil {
@@ -80,7 +81,7 @@ func (a *accounts) add(host string, opts driver.UsersOptions, list []driver.User
 // layer puts quotas over homes that have one.
 func (a *accounts) layer(host string) driver.LayerFunc {
 	return func(at driver.Place, storage afero.Fs) (afero.Fs, error) {
-		storage = a.administration.measure(at.Kind, storage)
+		storage = a.traces.layer(at, a.administration.measure(at.Kind, storage))
 		switch {
 		case at.Quota == driver.QuotaLimits{}:
 			return storage, nil

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -171,7 +172,7 @@ func (a *administration) listen(s *setup) error {
 
 func (s *setup) listenAdmin() (net.Listener, error) {
 	if path, isSocket := s.config.Admin.Socket(); isSocket {
-		listener, err := listenUnix(path)
+		listener, err := s.sockets.listenUnix(path)
 		if err != nil {
 			return nil, s.fault("admin.address", "%v", err)
 		}
@@ -251,6 +252,7 @@ func (a *administration) serve(s *service, drain func()) (stop func()) {
 	opts.Server, opts.Bans, opts.Logger = s.server, s.defence.guard, s.log
 	opts.Ports = func() *portalloc.Allocator { return s.now().ports }
 	opts.Users, opts.Config, opts.Ready, opts.Reload = a.users, a.configState, a.isReady, a.reload
+	opts.CheckBan = a.checkBan
 	opts.Drain = func() error { drain(); return nil }
 	handler, err := admin.New(opts)
 	if err != nil { // of what newAdministration has checked
@@ -283,6 +285,13 @@ func (a *administration) bans() int {
 		return len(s.defence.guard.Bans())
 	}
 	return 0
+}
+
+// checkBan refuses what would have no effect, as portico ban add does.
+func (a *administration) checkBan(network netip.Prefix) error {
+	cfg := a.current().now().setup.config
+	_, err := bannable(network.String(), never(proxies(cfg), cfg.Defence.Allow))
+	return err
 }
 
 func (a *administration) isReady() bool {

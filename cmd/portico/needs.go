@@ -40,6 +40,7 @@ func (s *setup) configuredNeeds() confine.Needs {
 		s.stateNeeds,
 		s.defenceNeeds,
 		s.hookNeeds,
+		s.tracingNeeds,
 		s.adminNeeds,
 	} {
 		all.Add(of())
@@ -215,8 +216,10 @@ func expanded(template, user string) []string {
 // made after the old ones were moved away, so their directories are needed.
 func (s *setup) stateNeeds() confine.Needs {
 	var needs confine.Needs
-	if file := s.config.QuotaFile; file != "" {
-		needs.Write = append(needs.Write, absolute(file))
+	for _, file := range []config.Path{s.config.QuotaFile, s.config.PIDFile} {
+		if file != "" {
+			needs.Write = append(needs.Write, absolute(file))
+		}
 	}
 	for _, named := range logPaths(s.config.Log) {
 		if named.path == "" {
@@ -277,7 +280,7 @@ func (s *setup) allowedNeeds() confine.Needs {
 	allow := s.config.SandboxAllow
 	return confine.Needs{
 		Read: absoluteAll(allow.Read), Write: absoluteAll(allow.Write), Execute: absoluteAll(allow.Execute),
-		Connect: allow.Connect,
+		Bind: allow.Bind, Connect: allow.Connect,
 	}
 }
 

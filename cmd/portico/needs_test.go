@@ -124,7 +124,8 @@ func TestNeedsKnowEveryAddress(t *testing.T) {
 		"auth.ldap.servers":              "see ldapNeeds",
 		"auth.http.url":                  "see httpUsersNeeds",
 		"buckets.url":                    "see bucketNeeds",
-		"admin.address":                  "must be empty",
+		"admin.address":                  "it is bound before the process is confined",
+		"tracing.endpoint":               "see tracingNeeds",
 	}
 	var found []string
 	visitKeys(reflect.TypeFor[config.Config](), "", func(key string) {

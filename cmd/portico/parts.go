@@ -54,6 +54,7 @@ func (s *setup) openParts(of *service, before *parts) (*parts, server.Options, e
 		options.OnEvent = of.observe
 	}
 	s.administration.hookServer(&options)
+	s.traces.hook(&options)
 	return opened, options, nil
 }
 

@@ -29,6 +29,8 @@ type setup struct {
 	sockets *handedSockets
 	// administration is the admin interface. Nil: it is off.
 	administration *administration
+	// traces is where spans go. Nil: nowhere.
+	traces *traces
 	// generated is the password of the user that stands in where nobody is
 	// configured. Empty: somebody is.
 	generated string
@@ -45,7 +47,7 @@ const generatedUser = "ftp"
 func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*setup, error) {
 	s, faults := &setup{file: f.file}, []error{checkUID(p.uid, f.allowRoot)}
 	if before != nil {
-		s.sockets, s.administration = before.sockets, before.administration
+		s.sockets, s.administration, s.traces = before.sockets, before.administration, before.traces
 		s.confined.Store(before.confined.Load())
 	}
 	var err error
@@ -54,8 +56,9 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 	if s.config == nil {
 		return nil, errors.Join(faults...)
 	}
+	isWhole := err == nil // or it is not known what is needed
 	faults = append(faults, s.openBuckets(ctx, before), s.addUsers(f))
-	if err := s.outsideSandbox(); err != nil { // which other faults may come from
+	if err := s.outsideSandbox(); err != nil && isWhole { // which other faults may come from
 		return nil, errors.Join(err, s.closeBuckets())
 	}
 	s.tls, err = loadTLS(s.config)
@@ -66,8 +69,23 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 	return s, nil
 }
 
-// takeSockets takes over what a service manager has opened for this process.
-func (p *program) takeSockets() (*handedSockets, error) { return takeSockets(p.handed()) }
+// takeSockets takes over what a service manager, or a server that this process
+// is to replace, has opened for it.
+func (p *program) takeSockets() (*handedSockets, error) {
+	files := handedFiles(p.handed())
+	predecessor, err := meetPredecessor(&files)
+	if err != nil {
+		return nil, err
+	}
+	pidFile := files.cut(pidFileName)
+	sockets, err := takeSockets(files)
+	if err != nil {
+		predecessor.failed(err)
+		return nil, err
+	}
+	sockets.predecessor, sockets.pidFile = predecessor, pidFile
+	return sockets, nil
+}
 
 // addUsers settles who can log in.
 func (s *setup) addUsers(f *serveFlags) error {

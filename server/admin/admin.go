@@ -28,6 +28,9 @@ type Options struct {
 	Ports func() *portalloc.Allocator
 	// Bans keeps the bans, as *guard.Guard does.
 	Bans Bans
+	// CheckBan says why a network may not be banned, in words for the client. Nil:
+	// every network but that of everybody may.
+	CheckBan func(netip.Prefix) error
 	// Users names the users that are known.
 	Users func() []User
 	// Reload reads the configuration again. Its error is told to the client.

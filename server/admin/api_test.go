@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,25 @@ func TestBansReachTheGuard(t *testing.T) {
 	s.expect(200, "DELETE", "/api/v1/bans?network=2001:db8::1", "")
 	if bans := s.guard.Bans(); len(bans) != 0 {
 		t.Errorf("got %+v, want none", bans)
+	}
+}
+
+func TestNetworksThatMayNotBeBanned(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(o *admin.Options) {
+		o.CheckBan = func(n netip.Prefix) error {
+			if n.Addr().IsLoopback() {
+				return errors.New("not this one")
+			}
+			return nil
+		}
+	})
+	if body := s.expect(400, "POST", "/api/v1/bans", `{"network":"127.0.0.1"}`); !strings.Contains(body, "not this one") {
+		t.Errorf("got %s", body)
+	}
+	s.expect(201, "POST", "/api/v1/bans", `{"network":"192.0.2.1"}`)
+	if bans := s.guard.Bans(); len(bans) != 1 {
+		t.Errorf("got %v, want one ban", bans)
 	}
 }
 

@@ -39,6 +39,9 @@ func (a *Admin) serveBanAdd(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	network, err := bannable(ban.Network)
+	if err == nil && a.opts.CheckBan != nil {
+		err = a.opts.CheckBan(network)
+	}
 	switch {
 	case err != nil:
 		problem(w, http.StatusBadRequest, err.Error())

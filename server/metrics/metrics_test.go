@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/spf13/afero"
 
@@ -318,8 +322,8 @@ func (nobody) Authenticate(context.Context, driver.Attempt) (*driver.Account, er
 	return nil, driver.ErrDenied
 }
 
-// BenchmarkScrape5000Sessions gathers everything of a server with 5,000 open
-// sessions.
+// BenchmarkScrape5000Sessions answers a scrape of a server with 5,000 open
+// sessions, which may take 20 ms.
 func BenchmarkScrape5000Sessions(b *testing.B) {
 	const sessions = 5000
 	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -340,11 +344,13 @@ func BenchmarkScrape5000Sessions(b *testing.B) {
 	}
 	greeted.Wait()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m)
+	registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	b.ResetTimer()
 	for b.Loop() {
-		if _, err := registry.Gather(); err != nil {
-			b.Fatal(err)
+		answer := httptest.NewRecorder()
+		if handler.ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil)); answer.Code != http.StatusOK {
+			b.Fatal(answer.Code)
 		}
 	}
 	b.StopTimer()

@@ -116,12 +116,25 @@ func isBelow(path, directory string) bool {
 	return path == directory || strings.HasPrefix(path, strings.TrimSuffix(directory, "/")+"/")
 }
 
+// without lists the ports of a list, but 0, that another list does not have.
+func without(wanted, allowed portalloc.PortList) portalloc.PortList {
+	var left portalloc.PortList
+	for port := range wanted.All() {
+		switch last := len(left) - 1; {
+		case port == 0 || allowed.Contains(port):
+		case last >= 0 && left[last].Last+1 == port:
+			left[last].Last = port
+		default:
+			left = append(left, portalloc.PortRange{First: port, Last: port})
+		}
+	}
+	return left
+}
+
 func (r *rules) portsOutside(wanted *rules) []error {
 	var faults []error
-	for port := range wanted.bind.All() {
-		if port != 0 && !r.bind.Contains(port) {
-			faults = append(faults, fmt.Errorf("the sandbox of the running process does not let it listen on port %d", port))
-		}
+	if ports := without(wanted.bind, r.bind); len(ports) > 0 {
+		faults = append(faults, fmt.Errorf("the sandbox of the running process does not let it listen on port %v", ports))
 	}
 	if r.anyConnect != "" {
 		return faults
@@ -129,10 +142,8 @@ func (r *rules) portsOutside(wanted *rules) []error {
 	if wanted.anyConnect != "" {
 		faults = append(faults, fmt.Errorf("the sandbox of the running process limits TCP connections: %s", wanted.anyConnect))
 	}
-	for port := range wanted.connect.All() {
-		if !r.connect.Contains(port) {
-			faults = append(faults, fmt.Errorf("the sandbox of the running process does not let it connect to port %d", port))
-		}
+	if ports := without(wanted.connect, r.connect); len(ports) > 0 {
+		faults = append(faults, fmt.Errorf("the sandbox of the running process does not let it connect to port %v", ports))
 	}
 	return faults
 }
