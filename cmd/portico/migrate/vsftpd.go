@@ -39,7 +39,7 @@ func vsftpd() Server {
 			{Name: "connect_from_port_20", Keys: []string{"active.source_port"}, Note: "`YES` is `auto`: port 20 where the server may bind it. `NO` is `ephemeral`.", take: isBool, example: "YES"},
 			{Name: "ftp_data_port", Keys: []string{"active.source_port"}, take: asText, example: "2020", context: "connect_from_port_20=YES"},
 			{Name: "accept_timeout", Keys: []string{"passive.accept_timeout"}, take: duration("passive.accept_timeout", time.Second), example: "45"},
-			{Name: "connect_timeout", Fate: Always, Note: "Portico's own time-out counts."},
+			{Name: "connect_timeout", Fate: Always, Note: "30 seconds."},
 			{Name: "data_connection_timeout", Keys: []string{"limits.stall_timeout"}, take: duration("limits.stall_timeout", time.Second), example: "120"},
 			{Name: "idle_session_timeout", Keys: []string{"limits.idle_timeout"}, take: duration("limits.idle_timeout", time.Second), example: "600"},
 
@@ -141,7 +141,7 @@ func vsftpd() Server {
 			{Name: "ascii_upload_enable", Fate: Always, Note: "TYPE A does what it says."},
 			{Name: "ascii_download_enable", Fate: Always, Note: asAbove},
 			{Name: "async_abor_enable", Fate: Always, Note: "ABOR works in each of its forms."},
-			{Name: "mdtm_write", Fate: Always, Note: "MDTM, MFMT and SITE UTIME set times."},
+			{Name: "mdtm_write", Fate: Without, Note: "MDTM tells times; MFMT and SITE UTIME set them.", harmless: no},
 			{Name: "ls_recurse_enable", Fate: Without, Note: "LIST -R lists one directory.", harmless: no},
 			{Name: "force_dot_files", Fate: Without, Note: "LIST -a and MLSD show files that start with a dot.", harmless: no},
 			{Name: "dirmessage_enable", Fate: Without, Note: "There are no messages for directories.", harmless: no},
