@@ -30,9 +30,9 @@ type handoverSite struct {
 // smallText is what the sessions of a load download.
 const smallText = "small, and the same for everybody\n"
 
-// startHandover starts the first server. When the test ends, the last one must
-// end with SIGTERM.
-func startHandover(t *testing.T, s *site, environ ...string) *handoverSite {
+// startHandover starts the first server, by a command that may be changed. When the
+// test ends, the last one must end with SIGTERM.
+func startHandover(t *testing.T, s *site, changes ...func(*exec.Cmd)) *handoverSite {
 	t.Helper()
 	bin := filepath.Join(s.dir, "bin")
 	h := &handoverSite{site: s, program: filepath.Join(bin, "portico"), logFile: filepath.Join(s.dir, "log")}
@@ -56,8 +56,11 @@ func startHandover(t *testing.T, s *site, environ ...string) *handoverSite {
 	defer log.Close()
 	cmd := exec.Command(h.program, "serve", "--config", h.file)
 	suite.identity.apply(cmd)
-	cmd.Dir, cmd.Env = suite.dir, append(cleanEnvironment(suite.dir), environ...)
+	cmd.Dir, cmd.Env = suite.dir, cleanEnvironment(suite.dir)
 	cmd.Stdout, cmd.Stderr = log, log
+	for _, change := range changes {
+		change(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

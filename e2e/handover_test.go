@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jlaffaye/ftp"
+	"golang.org/x/sys/unix"
 )
 
 func TestHandoverRefusesNobody(t *testing.T) {
@@ -85,6 +86,10 @@ func TestSessionsGoOnInTheOldProcess(t *testing.T) {
 			}
 			if err := busy.Stor("between.txt", strings.NewReader("a new data connection")); err != nil {
 				t.Errorf("a session in the middle of something: %v", err)
+			}
+			h.upgradeInVain(t)
+			if log := h.log(t); !strings.Contains(log, "still has sessions") {
+				t.Error("the log does not say what the next hand-over has to wait for")
 			}
 			if _, err := closed(idle.conn, 20*time.Second); err != nil {
 				t.Errorf("an idle session: %v", err)
@@ -214,7 +219,7 @@ func TestServiceManagerFollowsTheHandover(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	m := listenAsManager(t, s)
-	h := startHandover(t, s, "NOTIFY_SOCKET="+m.path)
+	h := startHandover(t, s, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+m.path) })
 	m.expect(t, "READY=1")
 	if code, out, said := h.upgrade(t); code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, out, said)
@@ -224,6 +229,49 @@ func TestServiceManagerFollowsTheHandover(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.expect(t, "STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000")
+}
+
+// TestHandoverKeepsTheRightToPort20 holds that an ambient capability gets past the
+// sandbox, in which it could not be had again.
+func TestHandoverKeepsTheRightToPort20(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	s := newSite(t)
+	s.set("active.source_port", 20)
+	h := startHandover(t, s, func(cmd *exec.Cmd) { cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_BIND_SERVICE} })
+	for range 2 {
+		before := h.pid(t)
+		if code, out, said := h.upgrade(t); code != 0 {
+			t.Fatalf("exit code %d: %s%s", code, out, said)
+		}
+		h.awaitEnd(t, before)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		r := dialRaw(t, s.controlAddress())
+		r.login()
+		r.send("EPRT |1|127.0.0.1|%d|", l.Addr().(*net.TCPAddr).Port)
+		r.expect(200)
+		r.send("RETR small.txt")
+		_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(rawTimeout))
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if port := conn.RemoteAddr().(*net.TCPAddr).Port; port != 20 {
+			t.Errorf("the data connection comes from port %d", port)
+		}
+		if text, err := io.ReadAll(conn); err != nil || string(text) != smallText {
+			t.Errorf("got %q, %v", text, err)
+		}
+		_ = conn.Close()
+		r.expect(150)
+		r.expect(226)
+		r.send("QUIT")
+		r.expect(221)
+	}
 }
 
 // TestHandoverKeepsTheAdminSocket holds that the admin interface is the new
