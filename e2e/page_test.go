@@ -214,3 +214,17 @@ func TestPageGivesReadersNothingToPress(t *testing.T) {
 	b.await("document.activeElement.id === 'token' && sessionStorage.length === 0")
 	b.await("!document.body.innerText.includes('" + userName + "')")
 }
+
+func TestPageAsksForNoTokenWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	need(t, "chromium")
+	s := newSite(t)
+	address := fmt.Sprintf("127.0.0.1:%d", suite.ports.take(t, 1).first)
+	s.set("admin", map[string]any{"address": address})
+	s.start()
+	b := openBrowser(t)
+	b.visit("http://" + address + "/")
+	b.says("link-text", "Live")
+	b.await("document.querySelector('#reload').checkVisibility() && !document.querySelector('#leave').checkVisibility()")
+	b.await("!document.querySelector('#login').checkVisibility()")
+}

@@ -40,7 +40,8 @@ export class PortMap {
       this.#counts.set(state.id, number);
       $("legend").append(el("li", {}, swatch, `${state.text} `, number));
     }
-    new ResizeObserver(() => this.draw()).observe(this.#box);
+    // In the next frame, because drawing changes the height of what is observed.
+    new ResizeObserver(() => requestAnimationFrame(() => this.draw())).observe(this.#box);
     this.#box.addEventListener("keydown", (event) => this.#onKey(event));
     this.#box.addEventListener("focus", () => this.draw());
     this.#box.addEventListener("blur", () => this.draw());
