@@ -56,6 +56,10 @@ type Config struct {
 	// Banner is the text of the greeting (220), one line. Empty: the server's
 	// own.
 	Banner string `mapstructure:"banner"`
+	// PIDFile holds the process id of the server, and is locked while it runs.
+	// With it, `portico upgrade` can replace the server without a gap. Empty:
+	// none, and it cannot be replaced.
+	PIDFile Path `mapstructure:"pid_file"`
 	// ReloadOnChange reads the configuration again when its file has changed, and
 	// not on SIGHUP alone.
 	ReloadOnChange bool `mapstructure:"reload_on_change"`

@@ -147,6 +147,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"log.xferlog":              {"xferlog", Path("xferlog")},
 		"log.w3c":                  {"w3c.log", Path("w3c.log")},
 		"banner":                   {"[not] a list, here", "[not] a list, here"},
+		"pid_file":                 {"p.pid", Path("p.pid")},
 		"tracing.endpoint":         {"http://127.0.0.1:4318", "http://127.0.0.1:4318"},
 		"tracing.percent":          {"5", 5},
 		"reload_on_change":         {"true", true},

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the programs that the tests drive (FTP clients, the firewalls that check
-# what portico firewall prints, the tool that checks alert rules, and servers that the tests start by themselves) where that is possible: as root, with apt.
+# what portico firewall prints, the tool that checks alert rules, the browser of the admin page,
+# and servers that the tests start by themselves) where that is possible: as root, with apt.
 # Elsewhere it says what is missing and succeeds:
 # the tests skip what they cannot do, and fail in CI.
 set -eu
@@ -11,12 +12,13 @@ command -v lftp >/dev/null 2>&1 || missing="$missing lftp"
 python3 -c 'import ftplib, ssl' >/dev/null 2>&1 || missing="$missing python3"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 if [ "$(uname -s)" = Linux ]; then
-	for program in nft iptables ip setpriv conntrack haproxy slapd webalizer logrotate; do
+	for program in nft iptables ip setpriv conntrack haproxy slapd webalizer logrotate chromium; do
 		PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1 && continue
 		case $program in
 		nft) missing="$missing nftables" ;;
 		ip) missing="$missing iproute2" ;;
 		setpriv) missing="$missing util-linux" ;;
+		chromium) missing="$missing chromium fonts-dejavu-core" ;;
 		*) missing="$missing $program" ;;
 		esac
 	done

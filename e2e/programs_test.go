@@ -29,6 +29,7 @@ func programs() []program {
 		{"lftp", []string{"--version"}},
 		{"python3", []string{"-c", "import ftplib, ssl"}},
 		{slapdProgram, []string{"-VV"}},
+		{"chromium", []string{"--version"}},
 		{"webalizer", nil}, // even its version is an error
 		{logrotateProgram, []string{"--version"}},
 	}

@@ -63,6 +63,7 @@ type Allocator struct {
 	closed     bool
 	ports      []*port // those that new leases may use
 	retired    map[*port]struct{}
+	onlyPort   bool // Yield lets go of the only one
 	asked      map[*askedConn]struct{}
 	claims     claimTable
 	age        ageList
@@ -104,6 +105,7 @@ func New(opts Options) (*Allocator, error) {
 	if err := a.bindAll(a.ports); err != nil {
 		return nil, err
 	}
+	a.suspend(a.ports, opts.Suspended)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.timer = time.AfterFunc(time.Hour, a.sweep)

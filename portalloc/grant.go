@@ -77,7 +77,7 @@ func (a *Allocator) drawHomeLocked(network *network, claim Claim, peers netip.Pr
 }
 
 func (a *Allocator) isFreeLocked(p *port, claim Claim, peers netip.Prefix, now time.Time) bool {
-	return a.claims.free(p, claim, peers) && !now.Before(p.retryBind)
+	return !p.suspended && a.claims.free(p, claim, peers) && !now.Before(p.retryBind)
 }
 
 // draw is one of the ports offered, each with the same probability.

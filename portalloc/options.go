@@ -23,6 +23,11 @@ type Options struct {
 	// stands between. Empty: the listen ports themselves.
 	AdvertisedPorts PortList
 
+	// Suspended are those of the ports on which another process, which has the
+	// same sockets, accepts for the time being. They are bound, but not used
+	// before Resume.
+	Suspended PortList
+
 	// Sharing says whether leases of different clients may stand on one port.
 	Sharing Sharing
 

@@ -19,12 +19,14 @@ type port struct {
 
 	// Guarded by Allocator.mu.
 	advertised uint16
-	accepting  bool      // acceptLoop runs
-	closed     bool      // for good
-	wanted     bool      // a Resize is about to bring it back: not to be closed
-	retryBind  time.Time // when a port that could not be bound may be tried again
-	leases     []*Lease  // pending, in no order
-	strays     uint64    // connections that nobody expected
+	accepting  bool         // acceptLoop runs
+	suspended  bool         // another process accepts on it: see Resume
+	gone       func(uint16) // told when acceptLoop has ended; nil: nobody
+	closed     bool         // for good
+	wanted     bool         // a Resize is about to bring it back: not to be closed
+	retryBind  time.Time    // when a port that could not be bound may be tried again
+	leases     []*Lease     // pending, in no order
+	strays     uint64       // connections that nobody expected
 	counters   Counters
 }
 
@@ -125,7 +127,7 @@ func (p *port) close() {
 }
 
 func (a *Allocator) startAcceptingLocked(p *port) {
-	if p.listener == nil || p.accepting {
+	if p.listener == nil || p.accepting || p.suspended {
 		return
 	}
 	p.accepting = true
@@ -137,6 +139,7 @@ func (a *Allocator) startAcceptingLocked(p *port) {
 // listener is closed. It never waits for a client.
 func (a *Allocator) acceptLoop(p *port, listener net.Listener) {
 	defer a.running.Done()
+	defer a.noteGone(p)
 	for {
 		conn, err := listener.Accept()
 		switch {

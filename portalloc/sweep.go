@@ -50,6 +50,7 @@ func (a *Allocator) sweep() {
 		l = a.age.oldest
 	}
 	a.reclaimLocked(now)
+	a.reclaimOnlyPortLocked(now)
 	if a.age.oldest != nil {
 		a.wakeByLocked(a.expiry(a.age.oldest))
 	}

@@ -23,12 +23,7 @@ const (
 // and the remaining sessions run on until Close. The allocator of the passive
 // ports stays open.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopAccepting()
-	s.accepts.Wait() // who was accepted is served
-	by := busyUntil(ctx, time.Now())
-	for _, session := range s.liveSessions() {
-		session.drain(by)
-	}
+	s.Drain(busyUntil(ctx, time.Now()))
 	ended := make(chan struct{})
 	go s.waitForSessions(ended)
 	select {
@@ -36,6 +31,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Drain does what Shutdown does, with the moment until which sessions in the
+// middle of something may go on, and does not wait for their end. A later moment
+// than that of an earlier call changes nothing.
+func (s *Server) Drain(by time.Time) {
+	s.stopAccepting()
+	s.accepts.Wait() // who was accepted is served
+	for _, session := range s.liveSessions() {
+		session.drain(by)
 	}
 }
 
@@ -56,7 +62,7 @@ func (s *Server) waitForSessions(ended chan<- struct{}) {
 func (s *session) drain(by time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drainBy = by
+	s.drainBy = sooner(s.drainBy, by)
 	s.wakeLocked()
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 	"github.com/portico-ftp/portico/server/admin"
+	"github.com/portico-ftp/portico/server/admin/web"
 	"github.com/portico-ftp/portico/server/metrics"
 )
 
@@ -172,7 +173,7 @@ func (a *administration) listen(s *setup) error {
 
 func (s *setup) listenAdmin() (net.Listener, error) {
 	if path, isSocket := s.config.Admin.Socket(); isSocket {
-		listener, err := listenUnix(path)
+		listener, err := s.sockets.listenUnix(path)
 		if err != nil {
 			return nil, s.fault("admin.address", "%v", err)
 		}
@@ -252,6 +253,7 @@ func (a *administration) serve(s *service, drain func()) (stop func()) {
 	opts.Server, opts.Bans, opts.Logger = s.server, s.defence.guard, s.log
 	opts.Ports = func() *portalloc.Allocator { return s.now().ports }
 	opts.Users, opts.Config, opts.Ready, opts.Reload = a.users, a.configState, a.isReady, a.reload
+	opts.Security, opts.Page = a.security, web.Handler()
 	opts.CheckBan = a.checkBan
 	opts.Drain = func() error { drain(); return nil }
 	handler, err := admin.New(opts)
@@ -302,6 +304,15 @@ func (a *administration) isReady() bool {
 func (a *administration) isConfined() bool {
 	s := a.current()
 	return s != nil && s.sandbox.Level() != confine.LevelNone
+}
+
+func (a *administration) security() admin.Security {
+	s := a.current()
+	state := admin.Security{TLS: "off", Sandbox: string(s.sandbox.Level()), SandboxDetail: s.sandbox.String()}
+	if setup := s.now().setup; setup.tls != nil {
+		state.TLS = setup.config.TLS.Require
+	}
+	return state
 }
 
 // users are those that the sources can name, and those who were here.

@@ -27,9 +27,11 @@ type service struct {
 	inForce atomic.Pointer[parts] // nil before bind has succeeded
 	retired retired
 
-	administration *administration // nil: off
+	administration     *administration // nil: off
+	stopAdministration func()
 
 	readiness readiness
+	handover  *handover // nil: it cannot be replaced
 	sandbox   confine.State
 	openFiles uint64 // that the process may have. 0: not known
 }
@@ -107,6 +109,7 @@ func (s *setup) bindPassive(log *zap.Logger, onRefused func(portalloc.Refusal)) 
 	}
 	options := allocatorOptions(s.config)
 	options.Logger, options.Listen, options.OnRefused = log, s.sockets.listenPort, onRefused
+	options.Suspended = s.sockets.suspended()
 	s.administration.hookPorts(&options)
 	ports, err := portalloc.New(options)
 	if err != nil {

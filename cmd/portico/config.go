@@ -11,11 +11,11 @@ import (
 func (p *program) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Print a first, the effective, or the schema of the configuration",
+		Short: "Print a first, the effective, the schema, or a translated configuration",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.configInitCommand(), p.configShowCommand(), p.configSchemaCommand())
+	cmd.AddCommand(p.configInitCommand(), p.configShowCommand(), p.configSchemaCommand(), p.configImportCommand())
 	return cmd
 }
 

@@ -11,19 +11,29 @@ import (
 	"github.com/portico-ftp/portico/server"
 )
 
-// run serves until ctx is done, and then drains. It reloads when it is told to.
+// run serves until ctx is done, and then drains, or until a successor serves. It
+// reloads when it is told to.
 func (s *service) run(ctx context.Context, reloads <-chan string, reload func() error) error {
 	upkeep := startUpkeep(ctx, func() *accounts { return s.now().accounts }, s.log)
 	defer upkeep.stop()
+	upgrades, stop := upgradeSignals()
+	defer stop()
 	ended := make(chan error, 1)
 	go s.listenAndServe(ended)
-	s.readiness.raise(s.log)
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.predecessor().stop()
 	for {
 		select {
 		case err := <-ended:
 			return err
 		case why := <-reloads:
 			s.logReload(why, reload())
+		case <-upgrades:
+			if next := s.replace(ctx); next != nil {
+				return s.leave(ctx, next, s.now().setup.config.Drain, ended)
+			}
 		case answer := <-s.administration.reloads():
 			err := reload()
 			s.logReload("the admin interface", err)
@@ -51,6 +61,10 @@ func (s *service) drain(ctx context.Context, settings config.Drain, ended <-chan
 		return err
 	}
 	s.shutdown(ctx, settings.Timeout)
+	return s.stopped(ended)
+}
+
+func (s *service) stopped(ended <-chan error) error {
 	if err := <-ended; !errors.Is(err, server.ErrServerClosed) {
 		return err
 	}

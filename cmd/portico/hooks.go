@@ -113,7 +113,7 @@ func (s *setup) openHook(key string, h config.Hook, log *zap.Logger) (hook, erro
 	}
 	webhook, err := notify.NewWebhook(notify.WebhookOptions{
 		URL: h.URL.Reveal(), Secret: secret, On: events, Spool: string(h.Spool), MaxSpooled: h.Queue,
-		Timeout: h.Timeout, GiveUpAfter: h.GiveUpAfter, Logger: log,
+		Timeout: h.Timeout, GiveUpAfter: h.GiveUpAfter, Logger: log, Shared: s.sockets.hasPredecessor(),
 	})
 	if err != nil {
 		return nil, s.fault(key, "%s", withoutPackage(err))
@@ -144,6 +144,19 @@ func (h *hooks) count() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return len(h.list)
+}
+
+// adopt has webhooks post what those of a predecessor have left.
+func (h *hooks) adopt(log *zap.Logger) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, open := range h.list {
+		if webhook, isOne := open.hook.(*notify.Webhook); isOne {
+			if err := webhook.Adopt(); err != nil {
+				log.Error("events that the server before this one has left are not posted before the next start", zap.Error(err))
+			}
+		}
+	}
 }
 
 // close has the hooks do what is left to do, side by side, for so long at the

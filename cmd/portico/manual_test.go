@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/portico-ftp/portico/cmd/portico/manual"
+	"github.com/portico-ftp/portico/cmd/portico/migrate"
 	"github.com/portico-ftp/portico/config"
 )
 
@@ -28,6 +29,7 @@ func TestManualIsCurrent(t *testing.T) {
 		"configuration.md": manual.Configuration(sections, comments),
 		"portico.yaml.5":   manual.ConfigurationPage(sections, comments),
 		"portico.1":        manual.CommandPage(root),
+		"migrate.md":       migrate.Document(),
 	} {
 		page := filepath.Join("..", "..", "docs", name)
 		if os.Getenv("UPDATE_DOCS") == "1" {

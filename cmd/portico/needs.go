@@ -216,8 +216,10 @@ func expanded(template, user string) []string {
 // made after the old ones were moved away, so their directories are needed.
 func (s *setup) stateNeeds() confine.Needs {
 	var needs confine.Needs
-	if file := s.config.QuotaFile; file != "" {
-		needs.Write = append(needs.Write, absolute(file))
+	for _, file := range []config.Path{s.config.QuotaFile, s.config.PIDFile} {
+		if file != "" {
+			needs.Write = append(needs.Write, absolute(file))
+		}
 	}
 	for _, named := range logPaths(s.config.Log) {
 		if named.path == "" {

@@ -28,6 +28,12 @@ func (r *readiness) lower(within time.Duration, log *zap.Logger) {
 	tellManager(log, daemon.SdNotifyStopping, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", within.Microseconds()))
 }
 
+// pass is called when another process has taken over.
+func (r *readiness) pass(pid int, log *zap.Logger) {
+	r.ready.Store(false)
+	tellManager(log, fmt.Sprintf("MAINPID=%d", pid), daemon.SdNotifyReady)
+}
+
 // tellManager tells a service manager that wants to know (sd_notify(3)).
 func tellManager(log *zap.Logger, state ...string) {
 	if _, err := daemon.SdNotify(false, strings.Join(state, "\n")); err != nil {

@@ -46,7 +46,7 @@ func (r *reopening) run() {
 
 func (r *reopening) reopen() {
 	if err := r.logs.reopen(); err != nil {
-		r.logs.ordinary.Error("a log goes on in its old file: let the user whom Portico runs as write to the new one", zap.Error(err))
+		r.logs.ordinary.Error("a log goes on in its old file: let the user whom Portico runs as write to the new one, or restart the server if its directory was replaced", zap.Error(err))
 		return
 	}
 	r.logs.ordinary.Info("logs reopened")

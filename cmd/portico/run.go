@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime/debug"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/spf13/cobra"
 
 	"github.com/portico-ftp/portico/cmd/portico/confine"
@@ -20,7 +19,8 @@ type program struct {
 	environ        []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	uid            int // -1 where the system has none
+	uid            int      // -1 where the system has none
+	line           []string // the command line, the program first
 	// handed takes the sockets that a service manager has opened, once.
 	handed func() []*os.File
 	// confine and limitMemory change the process as a whole, so they are for
@@ -33,7 +33,7 @@ type program struct {
 func newProgram(environ []string, stdin io.Reader, stdout, stderr io.Writer) *program {
 	return &program{
 		environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid(),
-		handed:      func() []*os.File { return activation.Files(true) },
+		handed:      handedByEnvironment,
 		confine:     confine.Probe,
 		limitMemory: func() (int64, error) { return debug.SetMemoryLimit(-1), nil },
 	}
@@ -42,6 +42,7 @@ func newProgram(environ []string, stdin io.Reader, stdout, stderr io.Writer) *pr
 // run executes one command line and returns its exit code: 0, 1 after an error,
 // which it has written to stderr by then, or the one of an exitError.
 func (p *program) run(ctx context.Context, args []string) int {
+	p.line = append([]string{os.Args[0]}, args...)
 	root := p.rootCommand()
 	root.SetArgs(append([]string{}, args...)) // never nil: cobra would read os.Args
 	root.SetIn(p.stdin)
@@ -91,6 +92,8 @@ func (p *program) rootCommand() *cobra.Command {
 		p.userCommand(),
 		p.quotaCommand(),
 		p.banCommand(),
+		p.upgradeCommand(),
+		p.launchCommand(),
 		p.statusCommand(),
 		p.sessionsCommand(),
 		p.kickCommand(),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -32,13 +33,19 @@ once. SIGUSR1 has all log files opened anew.`,
 	return cmd
 }
 
-func (p *program) serve(ctx context.Context, f *serveFlags) error {
+func (p *program) serve(ctx context.Context, f *serveFlags) (err error) {
 	reopening := catchReopen()
 	defer reopening.stop()
+	sockets, err := p.takeSockets()
+	if err != nil {
+		return err
+	}
+	defer func() { sockets.predecessor.failed(err) }()
 	s, err := p.prepare(ctx, f, nil)
 	if err != nil {
 		return err
 	}
+	s.sockets = sockets
 	defer s.closeBuckets()
 	if s.administration, err = s.newAdministration(); err != nil {
 		return err
@@ -50,9 +57,6 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	logs.ordinary = s.administration.watchLog(logs.ordinary, logs.level)
 	log := logs.ordinary
 	reopening.start(logs)
-	if s.sockets, err = p.takeSockets(); err != nil {
-		return err
-	}
 	if s.traces, err = s.openTraces(ctx, log); err != nil {
 		return err
 	}
@@ -62,6 +66,10 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	defer service.close()
+	if service.handover, err = s.prepareHandover(p.line); err != nil {
+		return err
+	}
+	defer service.handover.close()
 	p.startLimitingMemory(log)
 	if service.sandbox, err = s.enterSandbox(p.confine); err != nil {
 		return err
@@ -81,7 +89,8 @@ func (p *program) serve(ctx context.Context, f *serveFlags) error {
 	defer stop()
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
-	defer service.administration.serve(service, drain)()
+	service.stopAdministration = sync.OnceFunc(service.administration.serve(service, drain))
+	defer service.stopAdministration()
 	return service.run(ctx, reloads, func() error {
 		err := service.reload(ctx, p, f)
 		service.administration.reloaded(service, err)

@@ -69,8 +69,23 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 	return s, nil
 }
 
-// takeSockets takes over what a service manager has opened for this process.
-func (p *program) takeSockets() (*handedSockets, error) { return takeSockets(p.handed()) }
+// takeSockets takes over what a service manager, or a server that this process
+// is to replace, has opened for it.
+func (p *program) takeSockets() (*handedSockets, error) {
+	files := handedFiles(p.handed())
+	predecessor, err := meetPredecessor(&files)
+	if err != nil {
+		return nil, err
+	}
+	pidFile := files.cut(pidFileName)
+	sockets, err := takeSockets(files)
+	if err != nil {
+		predecessor.failed(err)
+		return nil, err
+	}
+	sockets.predecessor, sockets.pidFile = predecessor, pidFile
+	return sockets, nil
+}
 
 // addUsers settles who can log in.
 func (s *setup) addUsers(f *serveFlags) error {

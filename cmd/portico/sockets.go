@@ -14,14 +14,19 @@ import (
 // for this process (socket activation, sd_listen_fds(3)). A nil pointer is
 // none. Its methods may be called concurrently.
 type handedSockets struct {
+	predecessor *predecessor // from whom they come; nil: a service manager
+	pidFile     *os.File     // his; nil: none
+
 	mu      sync.Mutex
 	sockets []*handedSocket
+	inUse   map[*keptListener]struct{} // handed over or not
 }
 
 type handedSocket struct {
 	name     string
-	addr     netip.AddrPort
-	listener net.Listener // nil: taken
+	addr     netip.AddrPort // not valid: a unix socket
+	path     string         // its
+	listener net.Listener   // nil: taken
 }
 
 // takeSockets makes listeners of files, which it closes. Its error joins all
@@ -56,6 +61,9 @@ func takeSocket(file *os.File) (*handedSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: write ListenStream= with a port, or an address and a port, in the socket unit", err)
 	}
+	if listener.Addr().Network() == "unix" && file.Name() == listenerName {
+		return &handedSocket{name: file.Name(), path: listener.Addr().String(), listener: listener}, nil
+	}
 	addr, isTCP := listener.Addr().(*net.TCPAddr)
 	if !isTCP {
 		listener.Close()
@@ -74,26 +82,30 @@ func takeSocket(file *os.File) (*handedSocket, error) {
 func (h *handedSockets) listen(ctx context.Context, address string) (net.Listener, error) {
 	if addr, err := net.ResolveTCPAddr("tcp", address); err == nil {
 		if socket := h.take(func(s *handedSocket) bool { return s.isAt(addr.AddrPort()) }); socket != nil {
-			return socket, nil
+			return h.keep(socket), nil
 		}
 	}
-	return bindTCP(ctx, net.ListenConfig{}, address)
+	return h.bindTCP(ctx, net.ListenConfig{}, address)
 }
 
 // listenPort returns the socket for a passive port, or binds the port on every
 // address. It serves as portalloc.Options.Listen.
 func (h *handedSockets) listenPort(ctx context.Context, port uint16) (net.Listener, error) {
 	if socket := h.take(func(s *handedSocket) bool { return s.addr.Port() == port }); socket != nil {
-		return socket, nil
+		return h.keep(socket), nil
 	}
 	// Transfers have deadlines of their own instead of keep-alive.
-	return bindTCP(ctx, net.ListenConfig{KeepAlive: -1}, fmt.Sprintf(":%d", port))
+	return h.bindTCP(ctx, net.ListenConfig{KeepAlive: -1}, fmt.Sprintf(":%d", port))
 }
 
 // bindTCP opens a socket as the packages that use it would by themselves.
-func bindTCP(ctx context.Context, config net.ListenConfig, address string) (net.Listener, error) {
+func (h *handedSockets) bindTCP(ctx context.Context, config net.ListenConfig, address string) (net.Listener, error) {
 	config.SetMultipathTCP(false)
-	return config.Listen(ctx, "tcp", address)
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return h.keep(listener), nil
 }
 
 // isAt says whether the socket is the one for an address. All addresses that
@@ -166,9 +178,14 @@ func (h *handedSockets) passive(contains func(uint16) bool) int {
 }
 
 // unused reports sockets that nothing has taken: clients would connect to them
-// and wait for ever.
+// and wait for ever. Those of a predecessor are just closed: he serves them to his
+// end, and the configuration no longer names them.
 func (h *handedSockets) unused() error {
 	if h == nil {
+		return nil
+	}
+	if h.predecessor != nil {
+		h.close()
 		return nil
 	}
 	h.mu.Lock()

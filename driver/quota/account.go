@@ -33,6 +33,7 @@ type account struct {
 	counted bool       // the numbers are known
 	marked  bool       // the file says that they may change
 	changed bool       // since the file was written
+	told    bool       // changes are told to Store.tell
 	active  int        // files open for writing, and changes under way
 	bytes   int64
 	files   int64
@@ -53,12 +54,17 @@ func (a *account) load(ctx context.Context, storage afero.Fs) error {
 		_, err := a.recount(ctx, storage)
 		return err
 	}
+	a.adopt(found)
+	return nil
+}
+
+// adopt takes over what a file says.
+func (a *account) adopt(found record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.counted { // by another session, meanwhile
 		a.counted, a.bytes, a.files = true, found.Bytes, found.Files
 	}
-	return nil
 }
 
 func (a *account) usage() (Usage, bool) {
@@ -145,8 +151,7 @@ func (a *account) take(bytes, files int64, limits Limits, credit int64) error {
 	case files > 0 && limits.Files > 0 && a.files+files > limits.Files:
 		return fmt.Errorf("%w: %d of %d files are used", ErrExceeded, a.files, limits.Files)
 	}
-	a.bytes += bytes
-	a.files += files
+	a.setLocked(a.bytes+bytes, a.files+files)
 	return nil
 }
 
@@ -155,8 +160,14 @@ func (a *account) take(bytes, files int64, limits Limits, credit int64) error {
 func (a *account) give(bytes, files int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.bytes = max(a.bytes-bytes, 0)
-	a.files = max(a.files-files, 0)
+	a.setLocked(max(a.bytes-bytes, 0), max(a.files-files, 0))
+}
+
+func (a *account) setLocked(bytes, files int64) {
+	if a.told {
+		a.store.told(a.name, Usage{Bytes: bytes - a.bytes, Files: files - a.files})
+	}
+	a.bytes, a.files = bytes, files
 }
 
 // change runs a change of names.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/afero"
@@ -26,15 +27,19 @@ const defaultWait = 5 * time.Second
 
 // Store keeps the usage of accounts in a file. It is safe for concurrent use.
 type Store struct {
-	db *bbolt.DB
+	path string
 
 	// ledger orders what is written to the file and what is marked in it. It is
 	// held during I/O on purpose: a change has to wait for its mark.
 	ledger sync.Mutex
 	closed bool // guarded by ledger
 
-	mu       sync.Mutex
-	accounts map[string]*account // guarded by mu
+	tell atomic.Pointer[func(name string, by Usage)] // while the file is lent
+
+	mu       sync.Mutex // guards what follows
+	db       *bbolt.DB
+	accounts map[string]*account
+	lent     map[string]record // what the file held when it was lent; nil: it is not
 }
 
 // record is what the file holds of an account.
@@ -54,7 +59,7 @@ func Open(path string, opts Options) (*Store, error) {
 	if wait == 0 {
 		wait = defaultWait
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: max(wait, time.Nanosecond)})
+	db, err := open(path, wait)
 	if errors.Is(err, bbolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("quota: file %q is in use by another process: stop it, or use another file", path)
 	}
@@ -68,7 +73,7 @@ func Open(path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("quota: write file %q: %w", path, err), db.Close())
 	}
-	return &Store{db: db, accounts: make(map[string]*account)}, nil
+	return &Store{path: path, db: db, accounts: make(map[string]*account)}, nil
 }
 
 // Limits is how much an account may keep.
@@ -110,7 +115,7 @@ func (s *Store) account(name string) *account {
 	defer s.mu.Unlock()
 	known, ok := s.accounts[name]
 	if !ok {
-		known = &account{store: s, name: name}
+		known = &account{store: s, name: name, told: s.lent != nil}
 		s.accounts[name] = known
 	}
 	return known
@@ -146,10 +151,16 @@ func (s *Store) Recount(ctx context.Context, name string, storage afero.Fs) (Usa
 func (s *Store) Flush() error {
 	s.ledger.Lock()
 	defer s.ledger.Unlock()
-	if s.closed {
+	if s.closed || s.isLent() {
 		return nil
 	}
 	return s.flushLocked()
+}
+
+func (s *Store) isLent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lent != nil
 }
 
 // Close writes all counts to the file and lets go of it. Layers must not be
@@ -161,6 +172,9 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	if s.isLent() {
+		return nil
+	}
 	return errors.Join(s.flushLocked(), s.db.Close())
 }
 
@@ -188,6 +202,9 @@ func (s *Store) mark(a *account) error {
 	if s.closed {
 		return errClosed
 	}
+	if s.isLent() {
+		return a.markWith(func(record) error { return nil })
+	}
 	return a.markWith(func(r record) error { return s.write(map[string]record{a.name: r}) })
 }
 
@@ -205,13 +222,20 @@ func (s *Store) write(records map[string]record) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("quota: write file %q: %w", s.db.Path(), err)
+		return fmt.Errorf("quota: write file %q: %w", s.path, err)
 	}
 	return nil
 }
 
 func (s *Store) read(name string) (found record, ok bool, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	s.mu.Lock()
+	db, lent := s.db, s.lent
+	s.mu.Unlock()
+	if lent != nil {
+		found, ok = lent[name] // which nobody changes
+		return found, ok, nil
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
 		text := tx.Bucket([]byte(bucket)).Get([]byte(name))
 		if text == nil {
 			return nil
@@ -219,8 +243,11 @@ func (s *Store) read(name string) (found record, ok bool, err error) {
 		ok = true
 		return json.Unmarshal(text, &found)
 	})
+	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) && s.isLent() { // at this moment
+		return s.read(name)
+	}
 	if err != nil {
-		err = fmt.Errorf("quota: read file %q: %w", s.db.Path(), err)
+		err = fmt.Errorf("quota: read file %q: %w", s.path, err)
 	}
 	return found, ok, err
 }

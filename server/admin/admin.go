@@ -39,6 +39,8 @@ type Options struct {
 	Drain func() error
 	// Config says how the configuration came into force.
 	Config func() ConfigState
+	// Security says how connections and the process are protected.
+	Security func() Security
 	// Ready says whether the server should get new clients. Nil: it should, unless
 	// SetReady has said otherwise.
 	Ready func() bool
@@ -87,6 +89,17 @@ type ConfigState struct {
 	Tried time.Time `json:"tried"`
 	// Error is why that one failed. Empty: it did not.
 	Error string `json:"error,omitempty"`
+}
+
+// Security is how connections and the process are protected.
+type Security struct {
+	// TLS is what clients need it for: "off" (it is not offered), "none", "login"
+	// or "data".
+	TLS string `json:"tls"`
+	// Sandbox is how far the process is confined: "full", "partial" or "none".
+	Sandbox string `json:"sandbox"`
+	// SandboxDetail is the same in a sentence.
+	SandboxDetail string `json:"sandbox_detail"`
 }
 
 // Admin is an http.Handler, and serves listeners by itself. It is safe for

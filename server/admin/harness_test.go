@@ -77,6 +77,9 @@ func start(t testing.TB, change func(*admin.Options)) *site {
 		Config: func() admin.ConfigState {
 			return admin.ConfigState{Loaded: time.Now(), Tried: time.Now(), Error: "none"}
 		},
+		Security: func() admin.Security {
+			return admin.Security{TLS: "login", Sandbox: "full", SandboxDetail: "all is confined"}
+		},
 		Tokens:  []admin.Token{{Name: "r", Secret: readToken, Role: admin.RoleRead}, {Name: "a", Secret: adminToken, Role: admin.RoleAdmin}},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "portico_up 1\n") }),
 		Debug:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "profile") }),

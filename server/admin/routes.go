@@ -61,7 +61,7 @@ func (a *Admin) routes() http.Handler {
 		mux.Handle("GET /debug/pprof/", a.guarded(RoleAdmin, unhurried(a.opts.Debug)))
 	}
 	if a.opts.Page != nil {
-		mux.Handle("GET /", a.opts.Page)
+		mux.Handle("/", a.opts.Page)
 	} else {
 		mux.HandleFunc("/", notThere)
 	}

@@ -63,6 +63,7 @@ type Status struct {
 	// PassivePorts is the list of passive ports, empty if there are none.
 	PassivePorts string       `json:"passive_ports"`
 	Config       *ConfigState `json:"config,omitempty"`
+	Security     *Security    `json:"security,omitempty"`
 	Sessions     Counts       `json:"sessions"`
 	// Transfers is how many transfers run.
 	Transfers int `json:"transfers"`
@@ -131,6 +132,10 @@ func (a *Admin) status(snapshot portalloc.Snapshot) Status {
 	if a.opts.Config != nil {
 		state := a.opts.Config()
 		s.Config = &state
+	}
+	if a.opts.Security != nil {
+		state := a.opts.Security()
+		s.Security = &state
 	}
 	for direction, bytes := range statistics.Bytes {
 		s.Bytes[server.Direction(direction).String()] = bytes

@@ -25,28 +25,73 @@ type spool struct {
 	limit int           // how many may wait
 	ready chan struct{} // holds a token after a delivery was added
 
+	putting sync.RWMutex // held to be written by adopt, to be read by put
+
 	mu      sync.Mutex // guards what follows
 	next    uint64     // number of the next delivery
 	waiting []string   // names of files, oldest first
+	// own are the names of all files that this spool has made, while another one
+	// makes files beside them. Nil: none does.
+	own map[string]struct{}
 }
 
 // openSpool makes the directory if it is missing, and finds the deliveries of
-// earlier runs in it. Files of other names are left alone.
-func openSpool(dir string, limit int) (*spool, error) {
+// earlier runs in it. Files of other names are left alone. While the directory is
+// shared with another spool, they are left for adopt.
+func openSpool(dir string, limit int, shared bool) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(dir) // sorted by name
-	if err != nil {
-		return nil, err
-	}
 	s := &spool{dir: dir, limit: limit, next: 1, ready: make(chan struct{}, 1)}
+	if shared {
+		s.own = make(map[string]struct{})
+		return s, s.count()
+	}
+	return s, s.findAll()
+}
+
+// count sets the number of the next delivery behind those there are.
+func (s *spool) count() error {
+	entries, err := os.ReadDir(s.dir)
 	for _, entry := range entries {
-		if err := s.find(entry.Name()); err != nil {
-			return nil, err
+		if number, _, ours := parseSpoolName(entry.Name()); ours {
+			s.next = max(s.next, number+1)
 		}
 	}
-	return s, nil
+	return err
+}
+
+func (s *spool) findAll() error {
+	entries, err := os.ReadDir(s.dir) // sorted by name
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := s.find(entry.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopt takes in what the other spool has left, which is no longer used.
+func (s *spool) adopt() error {
+	s.putting.Lock() // a file that is being written is not left
+	defer s.putting.Unlock()
+	s.mu.Lock()
+	shared := s.own != nil
+	s.mu.Unlock()
+	if !shared {
+		return nil
+	}
+	if err := s.findAll(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.own = nil
+	s.mu.Unlock()
+	s.signal()
+	return nil
 }
 
 // find takes in a file of an earlier run, or removes it where that run has not
@@ -62,8 +107,13 @@ func (s *spool) find(name string) error {
 		return nil
 	}
 	if number, _, ours := parseSpoolName(name); ours {
-		s.waiting = append(s.waiting, name)
+		s.mu.Lock()
+		_, own := s.own[name]
 		s.next = max(s.next, number+1)
+		s.mu.Unlock()
+		if !own { // it waits already, or is being posted
+			s.enlist(name)
+		}
 	}
 	return nil
 }
@@ -71,6 +121,8 @@ func (s *spool) find(name string) error {
 // put adds a delivery. When it returns, the file is in place. Deliveries that
 // are put by one goroutine keep their order.
 func (s *spool) put(id string, body []byte) error {
+	s.putting.RLock()
+	defer s.putting.RUnlock()
 	name := s.newName(id)
 	temporary := s.path(name + temporarySuffix)
 	if err := os.WriteFile(temporary, body, 0o600); err != nil {
@@ -82,11 +134,15 @@ func (s *spool) put(id string, body []byte) error {
 		return err
 	}
 	s.enlist(name)
+	s.signal()
+	return nil
+}
+
+func (s *spool) signal() {
 	select {
 	case s.ready <- struct{}{}:
 	default: // a token is there already
 	}
-	return nil
 }
 
 func (s *spool) newName(id string) string {
@@ -94,6 +150,9 @@ func (s *spool) newName(id string) string {
 	defer s.mu.Unlock()
 	name := spoolName(s.next, id)
 	s.next++
+	if s.own != nil {
+		s.own[name] = struct{}{}
+	}
 	return name
 }
 

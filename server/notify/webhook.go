@@ -42,7 +42,7 @@ func NewWebhook(opts WebhookOptions) (*Webhook, error) {
 	}
 	opts.Logger = opts.Logger.Named("notify").With(zap.String("webhook", opts.host()))
 	on, _ := newSelection("WebhookOptions.On", opts.On)
-	spool, err := openSpool(opts.Spool, opts.MaxSpooled)
+	spool, err := openSpool(opts.Spool, opts.MaxSpooled, opts.Shared)
 	if err != nil {
 		return nil, fmt.Errorf("notify: WebhookOptions.Spool: %w: name a directory that this process may write", err)
 	}
@@ -107,6 +107,16 @@ func (w *Webhook) trimSpool() {
 	if err != nil {
 		w.opts.Logger.Error("cannot remove events from the spool; the next start will post them", zap.Error(err))
 	}
+}
+
+// Adopt takes over what is in a spool that was Shared, once the other Webhook has
+// ended. An error says that the spool could not be read.
+func (w *Webhook) Adopt() error {
+	if err := w.spool.adopt(); err != nil {
+		return fmt.Errorf("notify: take over the spool: %w", err)
+	}
+	w.trimSpool()
+	return nil
 }
 
 // Dropped is how many events have been lost: refused by the receiver, too many

@@ -25,8 +25,14 @@ type WebhookOptions struct {
 	On []server.EventKind
 
 	// Spool is the directory in which events wait. It is made, with mode 0700,
-	// if it is missing. No other Webhook may use it at the same time. Required.
+	// if it is missing. No other Webhook may use it at the same time, but see
+	// Shared. Required.
 	Spool string
+
+	// Shared says that a Webhook of another process, in whose place this one
+	// comes, still uses the spool. Each posts its own events; what the other one
+	// leaves, and what earlier runs have left, is posted after Adopt.
+	Shared bool
 
 	// MaxSpooled is how many events may wait. When they are more, the oldest is
 	// dropped, counted and logged. Zero or less: 10,000.
