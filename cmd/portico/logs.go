@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,6 +25,8 @@ type logs struct {
 	xferlog  *transferLog
 	w3c      *transferLog
 	files    map[string]*logFile // of all of these, by the keys of logPaths
+
+	changing sync.Mutex // held by whoever has files go on elsewhere
 }
 
 // transferLog writes a line for each event of its concern.
@@ -147,6 +150,8 @@ func (s *setup) openLog(named logPath) (*os.File, error) {
 }
 
 func (c *logChange) commit() {
+	c.logs.changing.Lock()
+	defer c.logs.changing.Unlock()
 	for i, named := range c.paths {
 		c.logs.files[named.key].goOn(named.path, c.files[i])
 	}
@@ -183,6 +188,8 @@ func (l *logs) transfer(e server.Event) {
 // reopen goes on in new files, after the old ones were moved away. Its error
 // names those that could not be opened; they go on in the old ones.
 func (l *logs) reopen() error {
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	var faults []error
 	for _, file := range l.files {
 		faults = append(faults, file.reopen())

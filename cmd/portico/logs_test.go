@@ -155,3 +155,41 @@ func TestSamplingInTheConfiguration(t *testing.T) {
 		}
 	}
 }
+
+// A reload and a signal at the same moment must not leave a log in its former
+// file.
+func TestReopeningWhileFilesChange(t *testing.T) {
+	t.Parallel()
+	s := &setup{config: config.Default()}
+	paths := []config.Path{config.Path(filepath.Join(t.TempDir(), "a")), config.Path(filepath.Join(t.TempDir(), "b"))}
+	s.config.Log.Audit = paths[0]
+	l, err := s.openLogs(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.close)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 500 {
+			if err := l.reopen(); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for i := range 500 {
+		s.config.Log.Audit = paths[i%2]
+		change, err := l.prepare(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change.commit()
+		if got := l.files["log.audit"].now(); got != string(paths[i%2]) {
+			t.Fatalf("the file is %s, want %s", got, paths[i%2])
+		}
+	}
+	<-ended
+	if got := l.files["log.audit"].now(); got != string(paths[1]) {
+		t.Errorf("the file is %s in the end, want %s", got, paths[1])
+	}
+}
