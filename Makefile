@@ -31,6 +31,10 @@ test: clients lint unit e2e e2e-firewall ## everything a change must pass: lint,
 docs: ## make docs/configuration.md and the man pages anew, from comments, defaults and help texts
 	$(GO) generate ./cmd/portico
 
+.PHONY: api
+api: ## record the public names of the packages anew, in docs/api
+	$(GO) generate ./internal/embedding
+
 .PHONY: clients
 clients: ## install what e2e needs (curl, lftp, python3) where root and missing
 	@e2e/install-clients.sh
