@@ -79,3 +79,20 @@ func ExampleServer_Shutdown() {
 	fmt.Println(<-served)
 	// Output: server: closed
 }
+
+// Sessions go on as they were; new ones get the new options.
+func ExampleServer_Reload() {
+	options := server.Options{Auth: oneUser{}, Listeners: []server.Listener{{Address: "127.0.0.1:0"}}}
+	srv, err := server.New(options)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	options.Limits.SessionsPerIP = 10
+	fmt.Println(srv.Reload(options))
+	options.Auth = nil
+	fmt.Println(srv.Reload(options))
+	// Output:
+	// <nil>
+	// server: Options.Auth is nil: nobody could log in
+}

@@ -3,7 +3,9 @@
 // bytes of files: those keep the shortest way there is.
 //
 //	opts.Layer = func(at driver.Place, storage afero.Fs) (afero.Fs, error) {
-//		return timing.Layer(storage, func(op timing.Operation, took time.Duration, err error) { … }), nil
+//		return timing.Layer(storage, func(op timing.Operation, took time.Duration, err error) {
+//			log.Print(at.User, " waited ", took, " for ", op, ": ", err)
+//		}), nil
 //	}
 package timing
 

@@ -1,10 +1,16 @@
 // Package admin is the interface through which a server is operated: over HTTP,
 // for programs and for a page that stands on it.
 //
-//	interface, err := admin.New(admin.Options{Server: srv, Ports: func() *portalloc.Allocator { return ports }})
+//	control, err := admin.New(admin.Options{Server: srv, Ports: func() *portalloc.Allocator { return ports }})
+//	if err != nil {
+//		return err
+//	}
 //	listener, err := net.Listen("unix", "/run/portico/admin.sock")
-//	go interface.Serve(listener)
-//	defer interface.Close()
+//	if err != nil {
+//		return err
+//	}
+//	go control.Serve(listener)
+//	defer control.Close()
 //
 // /healthz and /readyz answer anybody. All else asks for a token, where there
 // are any, or a client certificate; without both everybody who can connect is an

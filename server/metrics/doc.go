@@ -2,11 +2,19 @@
 // Prometheus.
 //
 //	m := metrics.New(metrics.Options{Version: "1.0"})
-//	m.HookServer(&serverOptions)    // before server.New
-//	m.HookPorts(&portOptions)       // before portalloc.New
-//	…
+//	m.HookPorts(&portOptions)
+//	ports, err := portalloc.New(portOptions)
+//	if err != nil {
+//		return err
+//	}
+//	serverOptions.Ports = ports
+//	m.HookServer(&serverOptions)
+//	srv, err := server.New(serverOptions)
+//	if err != nil {
+//		return err
+//	}
 //	m.Watch(srv, ports)
-//	registry.MustRegister(m)        // a prometheus.Registry of your own
+//	registry.MustRegister(m) // a prometheus.Registry of your own
 //
 // Nothing is registered anywhere by itself, so several servers in one process
 // have registries of their own, or one with prometheus.WrapRegistererWith.

@@ -4,8 +4,13 @@
 //
 //	recorder := tracing.New(provider)
 //	srv, err := server.New(server.Options{
-//		OnSession: recorder.Session, OnCommand: recorder.Command, …
+//		Auth:      accounts,
+//		OnSession: recorder.Session,
+//		OnCommand: recorder.Command,
 //	})
+//	if err != nil {
+//		return err
+//	}
 //
 // An operation on the storage is told by a layer, with driver.Place.SessionID, to
 // Recorder.Storage.

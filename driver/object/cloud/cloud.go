@@ -1,5 +1,14 @@
 // Package cloud opens buckets of Amazon S3 and what speaks its protocol, of
-// Google Cloud Storage and of Azure Blob Storage, for package object. It links
+// Google Cloud Storage and of Azure Blob Storage, for package object.
+//
+//	bucket, err := cloud.Open(ctx, "s3://my-bucket?region=eu-central-1", cloud.Options{})
+//	if err != nil {
+//		return err
+//	}
+//	defer bucket.Close()
+//	home := driver.Storage{Kind: driver.StorageObject, Bucket: bucket, Prefix: "%u/"}
+//
+// It links
 // the clients of all three; a program that needs only one imports that one from
 // gocloud.dev/blob instead and uses blob.OpenBucket and object.New.
 package cloud

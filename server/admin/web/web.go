@@ -2,6 +2,11 @@
 // package admin to people. It is plain HTML, CSS and ES modules, embedded as
 // written; nothing is built, and nothing is fetched from elsewhere.
 //
+//	control, err := admin.New(admin.Options{Server: srv, Page: web.Handler()})
+//	if err != nil {
+//		return err
+//	}
+//
 // The page holds nothing secret: it may be given to anybody. What it shows comes
 // from the API, with the token that its user has typed. The token is kept in the
 // storage of the browser's tab, and travels in a header alone, so that no other
