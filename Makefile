@@ -57,7 +57,7 @@ unit: s3server ## unit tests with -race, shuffled
 # sees a server that was built from other sources.
 .PHONY: e2e
 e2e: s3server ## the built server against curl, lftp, Python ftplib and a Go client
-	cd e2e && $(GO) test -race -shuffle=on -count=1 -timeout 10m
+	cd e2e && $(GO) test -race -shuffle=on -count=1 -timeout 20m
 
 # Mostly waiting for what is blocked, so many at once.
 .PHONY: e2e-firewall

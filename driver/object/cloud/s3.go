@@ -93,8 +93,8 @@ func readKeysS3(ctx context.Context, file, profile string) (aws.Credentials, err
 
 // forgetful returns an object.Options.BeforeWrite that puts another upload
 // manager in the place of s3blob's, which cannot abort an upload whose context
-// is done, and keeps the first 16 MiB of each in memory whatever the size of
-// its parts.
+// is done, cuts the parts that are on their way then, and keeps the first 16 MiB
+// of each in memory whatever the size of its parts.
 func forgetful(client *s3.Client, opts object.Options) func(asFunc func(any) bool) error {
 	if opts.PartSize <= 0 {
 		opts.PartSize = object.DefaultPartSize
@@ -107,7 +107,7 @@ func forgetful(client *s3.Client, opts object.Options) func(asFunc func(any) boo
 		if !asFunc(&manager) {
 			return nil
 		}
-		*manager = *transfermanager.New(client, func(o *transfermanager.Options) {
+		*manager = *transfermanager.New(wholeParts{client}, func(o *transfermanager.Options) {
 			o.RequestChecksumCalculation = client.Options().RequestChecksumCalculation
 			o.PartSizeBytes = int64(opts.PartSize)
 			o.MultipartUploadThreshold = int64(opts.PartSize)
@@ -116,4 +116,32 @@ func forgetful(client *s3.Client, opts object.Options) func(asFunc func(any) boo
 		})
 		return nil
 	}
+}
+
+// partTime is how long a part may be on its way after its upload was called off.
+const partTime = 5 * time.Second
+
+// wholeParts lets parts that are on their way arrive. A store may go on with a
+// part whose connection was cut, and keep it for good when that comes after the
+// upload was aborted.
+type wholeParts struct{ *s3.Client }
+
+// UploadPart implements transfermanager.S3APIClient.
+func (c wholeParts) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(partTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-own.Done():
+		}
+	})
+	defer stop()
+	return c.Client.UploadPart(own, in, opts...)
 }
