@@ -62,7 +62,7 @@ e2e: s3server ## the built server against curl, lftp, Python ftplib and a Go cli
 # Mostly waiting for what is blocked, so many at once.
 .PHONY: e2e-firewall
 e2e-firewall: clients ## the built server behind real firewalls, in network namespaces (root); prints the matrix
-	cd e2e/firewall && $(GO) test -race -shuffle=on -count=1 -timeout 5m -parallel 40
+	cd e2e/firewall && $(GO) test -race -shuffle=on -count=1 -timeout 10m -parallel 40
 
 .PHONY: race
 race: ## unit tests ten times and e2e with a server built for the race detector
