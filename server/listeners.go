@@ -38,10 +38,27 @@ func (s *Server) Listen() error {
 	return nil
 }
 
+// ListenError says which of Options.Listeners could not be bound, by Listen,
+// ListenAndServe or Reload.
+type ListenError struct {
+	// Address is that of the Listener.
+	Address string
+	// Err is what Options.Listen returned.
+	Err error
+}
+
+// Error implements error.
+func (e *ListenError) Error() string {
+	return fmt.Sprintf("server: listen on %s: %v", e.Address, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *ListenError) Unwrap() error { return e.Err }
+
 func bind(opts *settings, spec Listener) (*boundListener, error) {
 	listener, err := opts.Listen(context.Background(), spec.Address)
 	if err != nil {
-		return nil, fmt.Errorf("server: listen on %s: %w", spec.Address, err)
+		return nil, &ListenError{Address: spec.Address, Err: err}
 	}
 	b := &boundListener{Listener: listener}
 	b.spec.Store(&spec)

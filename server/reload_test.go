@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/afero"
@@ -172,6 +173,22 @@ func TestAbortedReloadChangesNothing(t *testing.T) {
 	}
 	l.reload(t, func(o *server.Options) { o.Banner = "again" })
 	greetedBy(t, address, "again")
+}
+
+func TestReloadNamesTheListenerThatCannotBeBound(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	l := startListening(t, freeAddress(t))
+	opts := l.opts
+	opts.Listeners = listeners(taken.Addr().String())
+	var refused *server.ListenError
+	if err := l.Reload(opts); !errors.As(err, &refused) || refused.Address != taken.Addr().String() || !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("got %v, want a ListenError of %v", err, taken.Addr())
+	}
 }
 
 func TestReloadOfAClosedServer(t *testing.T) {

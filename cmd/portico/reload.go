@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/portalloc"
+	"github.com/portico-ftp/portico/server"
 )
 
 // reload reads the configuration again and puts it into force. Nobody is
@@ -80,7 +81,8 @@ func (s *service) putIntoForce(next *setup, before *parts) (*parts, error) {
 
 // bindFault names the setting behind what a reload could not bind.
 func (s *setup) bindFault(err error) error {
-	if strings.Contains(err.Error(), "listen on") {
+	var refused *server.ListenError
+	if errors.As(err, &refused) {
 		return s.listenFault(err)
 	}
 	return s.sourcePortFault(err)
