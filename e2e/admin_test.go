@@ -18,7 +18,7 @@ import (
 
 // overSocket talks to the admin interface on a unix socket.
 func overSocket(path string) *http.Client {
-	return &http.Client{Timeout: rawTimeout, Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+	return &http.Client{Timeout: rawTimeout, Transport: &http.Transport{ExpectContinueTimeout: rawTimeout, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("unix", path)
 	}}}
 }

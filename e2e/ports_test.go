@@ -25,6 +25,7 @@ type portBlock struct {
 
 const (
 	blockSize  = 1000
+	longestRun = 100 // in the block that all tests share
 	firstBlock = 10000
 	lastBlock  = 30000
 )
@@ -56,9 +57,18 @@ func (p ports) String() string {
 func (p ports) contains(port int) bool { return p.first <= port && port < p.first+p.n }
 
 // take finds n free ports in a row. A port is given again only after all
-// others of the block were.
+// others of the block were. A long run has a block of its own, until the test
+// ends: here it would not find so many neighbours that are all free.
 func (b *portBlock) take(t *testing.T, n int) ports {
 	t.Helper()
+	if n > longestRun && b == suite.ports {
+		own, err := claimPorts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(own.release)
+		return own.take(t, n)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for range blockSize {
