@@ -67,11 +67,14 @@ func (p *program) check(ctx context.Context, f *serveFlags, asJSON bool) error {
 func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	r.add("user id", fmt.Sprint(p.uid), checkUID(p.uid, f.allowRoot))
 	cfg, err := f.load(p.environ)
+	s := &setup{config: cfg, file: f.file}
+	if err == nil { // otherwise no slice could be made out
+		err = s.keepSlice(p.environ)
+	}
 	r.add("configuration", describeFile(f.file), err)
 	if cfg == nil {
 		return
 	}
-	s := &setup{config: cfg, file: f.file}
 	bucketsErr := s.openBuckets(ctx, nil)
 	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
@@ -237,6 +240,7 @@ func (s *setup) checkPassive(r *report) {
 	if n := s.sockets.passive(list.Contains); n > 0 {
 		detail += fmt.Sprintf(", %d of them handed over", n)
 	}
+	detail += s.describeSlice()
 	r.add("passive ports", detail, err)
 	r.addFindings(s.findings(nil), err == nil)
 	s.checkPublicAddress(r)
