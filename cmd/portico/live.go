@@ -89,13 +89,15 @@ func statusFault(name string, status int) error {
 	return fmt.Errorf("the admin interface at %s answers %d", name, status)
 }
 
+const liveRemedy = "look whether the server runs with this configuration, at its log, and whether it lets its own address in (defence.allow)"
+
 // greeting waits for the greeting of one listener, and leaves with QUIT. 421
 // says that the server is full, or leaves: it is there. So is one that wants a
 // client certificate.
 func greeting(ctx context.Context, l config.Listener) (state string, err error) {
 	conn, err := dialOwn(ctx, l.Address)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %s", err, liveRemedy)
 	}
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()
@@ -121,7 +123,7 @@ func greeting(ctx context.Context, l config.Listener) (state string, err error) 
 	case errors.As(err, &refused) && refused.Op == "remote error": // an alert of TLS
 		return at + " answers, but wants a client certificate", nil
 	case err != nil:
-		return "", fmt.Errorf("%s does not greet: %w: look at the server's log, and whether it lets its own address in (defence)", at, err)
+		return "", fmt.Errorf("%s does not greet: %w: %s", at, err, liveRemedy)
 	}
 	if _, err := text.Cmd("QUIT"); err == nil {
 		text.ReadResponse(221) // or the server would meet a reset connection
