@@ -115,7 +115,7 @@ func (s *State) Close() error {
 func (s *State) close() error {
 	s.cancel()
 	<-s.done
-	if s.isHere() {
+	if s.isHere() && !s.opts.Guest {
 		s.sessions.quit()
 	}
 	return s.redis.Close()
@@ -132,6 +132,7 @@ func (s *State) run(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			switch {
+			case s.isHere() && s.opts.Guest:
 			case s.isHere():
 				s.sessions.beat()
 			case s.mayRetry(now):
@@ -165,7 +166,15 @@ func (s *State) join() {
 	ctx, cancel := context.WithTimeout(context.Background(), joinPatience)
 	defer cancel()
 	_, joined := s.now()
-	if err := s.sessions.join(ctx); err != nil {
+	err := s.redis.Ping(ctx).Err()
+	switch {
+	case err != nil:
+	case s.opts.Guest:
+		s.found()
+	default:
+		err = s.sessions.join(ctx)
+	}
+	if err != nil {
 		s.lost(err, joined)
 	}
 }
@@ -219,11 +228,16 @@ const whole = ""
 // ask has Redis do something for a part. After an error, which it has told of,
 // the caller goes by what it knows itself.
 func (s *State) ask(part string, do func(ctx context.Context) error) error {
+	return s.askFor(s.opts.Timeout, part, do)
+}
+
+// askFor is ask for what no client waits for.
+func (s *State) askFor(patience time.Duration, part string, do func(ctx context.Context) error) error {
 	here, joined := s.now()
 	if !here {
 		return ErrAway
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	switch err := do(ctx); {
 	case err == nil:
