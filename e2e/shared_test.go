@@ -240,3 +240,66 @@ func TestReplicasBanTogether(t *testing.T) {
 		return strings.Contains(out, attacker.String())
 	})
 }
+
+// upload sends n bytes to a replica and returns the code of the final reply.
+func (r *together) upload(i int, name string, n int) int {
+	r.t.Helper()
+	_, c := r.tryLogin(i)
+	defer c.Close()
+	c.send("TYPE I")
+	c.expect(200)
+	data := c.data(c.epsv())
+	c.send("STOR %s", name)
+	if code, text, err := c.reply(); err != nil || code != 150 {
+		r.t.Logf("STOR: %d %s, %v", code, text, err)
+		return code
+	}
+	_, _ = data.Write(make([]byte, n)) // the server may have had enough
+	_ = data.Close()
+	code, _, err := c.reply()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return code
+}
+
+// A quota holds on all replicas together, through an absence of Redis, and can be
+// counted anew while they run.
+func TestReplicasCountQuotasTogether(t *testing.T) {
+	t.Parallel()
+	r := newTogether(t, func(s *site) { s.set("users.0.quota", map[string]any{"bytes": "100KiB"}) })
+	want := func(code, replica int, name string, n int) {
+		t.Helper()
+		if got := r.upload(replica, name, n); got != code {
+			t.Errorf("%s to replica %d: %d, want %d", name, replica, got, code)
+		}
+	}
+	want(226, 0, "/a", 60<<10)
+	want(552, 1, "/b", 60<<10)
+	want(226, 1, "/b", 30<<10)
+	want(552, 2, "/c", 20<<10)
+
+	r.redis.Stop()
+	want(226, 2, "/c", 5<<10)
+	for _, p := range r.processes {
+		p.awaitLog(t, "the shared state is away")
+	}
+	r.redis.Start() // without its data
+	r.awaitReplicas(3)
+	want(552, 0, "/d", 20<<10)
+	_, c := r.tryLogin(1)
+	c.send("DELE /a")
+	c.expect(250)
+	want(226, 2, "/d", 50<<10)
+
+	home := r.sites[0].home
+	if err := os.WriteFile(filepath.Join(home, "unseen"), make([]byte, 10<<10), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := runPortico(t, suite.identity, "quota", "recount", "--config", r.sites[0].configFile())
+	if wanted := fmt.Sprintf("%s: %d bytes", userName, 95<<10); code != 0 || !strings.Contains(out, wanted) {
+		t.Errorf("quota recount: exit code %d, %s%s, want %q", code, out, errs, wanted)
+	}
+	want(552, 1, "/e", 6<<10)
+	want(226, 1, "/e", 5<<10)
+}

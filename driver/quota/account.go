@@ -32,7 +32,8 @@ type account struct {
 	// asking is held while the counter is asked, so that its answers come in their
 	// order.
 	asking  sync.Mutex
-	toldAll Usage // the sum of what the counter was told; guarded by asking
+	toldAll Usage  // the sum of what the counter was told; guarded by asking
+	since   string // the count that it was told of; guarded by asking
 
 	mu      sync.Mutex // guards the rest
 	counted bool       // the numbers are known
@@ -45,7 +46,9 @@ type account struct {
 	// ahead is what the counter was told beyond what is there, such as bytes that
 	// are yet to be written. It is negative while there are some that it was not
 	// told of.
-	ahead Usage
+	ahead      Usage
+	generation uint64   // of the counter when it knew the account
+	storage    afero.Fs // to count the account in
 }
 
 // load makes sure that the account's usage is known.
@@ -111,6 +114,7 @@ func (a *account) count(ctx context.Context, storage afero.Fs) (Usage, error) {
 // begin announces a change, and has it marked in the file. The caller calls end
 // when the change is done and counted.
 func (a *account) begin() error {
+	a.verify()
 	for {
 		a.mu.Lock()
 		if a.marked {
@@ -127,8 +131,12 @@ func (a *account) begin() error {
 
 func (a *account) end() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.active--
+	untold := a.active == 0 && a.ahead != Usage{}
+	a.mu.Unlock()
+	if untold {
+		_ = a.share(false) // what fails is told later
+	}
 }
 
 // markWith marks the account once write has put it into the file.

@@ -135,7 +135,8 @@ func (s *Store) Usage(name string) (Usage, bool, error) {
 		}
 	}
 	if s.counter != nil {
-		return s.counter.Count(name)
+		count, err := s.counter.Count(name)
+		return count.Usage, count.Since != "", err
 	}
 	found, ok, err := s.read(name)
 	return Usage{Bytes: found.Bytes, Files: found.Files}, ok, err

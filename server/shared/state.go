@@ -2,6 +2,7 @@ package shared
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,6 +26,7 @@ type State struct {
 	opts     Options
 	log      *zap.Logger
 	redis    *redis.Client
+	name     string // of this process, where others count, too
 	sessions *Sessions
 	cancel   context.CancelFunc
 	closing  sync.Once
@@ -67,7 +69,7 @@ func Open(opts Options) (*State, error) {
 		return nil, err
 	}
 	s := &State{
-		opts: opts, log: opts.Logger.Named("shared"), redis: redis.NewClient(connection),
+		opts: opts, log: opts.Logger.Named("shared"), redis: redis.NewClient(connection), name: rand.Text(),
 		done: make(chan struct{}), since: time.Now(), faults: make(map[string]time.Time),
 	}
 	s.sessions = newSessions(s)
