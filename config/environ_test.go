@@ -25,6 +25,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		},
 		"passive.ports":            {"21300-21302", portalloc.PortList{{First: 21300, Last: 21302}}},
 		"passive.advertised_ports": {"31100-31199", portalloc.PortList{{First: 31100, Last: 31199}}},
+		"passive.slice":            {"2", Slice("2")},
+		"passive.slice_ports":      {"10", 10},
 		"passive.public_address":   {"- {clients: [10.0.0.0/8], address: local}", AddressRules{{Clients: []netip.Prefix{network}, Address: "local"}}},
 		"passive.sharing":          {"exclusive", portalloc.SharingExclusive},
 		"passive.peer":             {"[10.0.0.0/8]", portalloc.PeerPolicy{Networks: []netip.Prefix{network}}},

@@ -64,7 +64,7 @@ func (s *setup) newAdministration() (*administration, error) {
 	a := &administration{
 		options: admin.Options{Tokens: tokens, TLS: settings, Version: buildVersion()},
 		tail:    admin.NewLogTail(rememberedLog), asked: make(chan chan<- error),
-		state: admin.ConfigState{Loaded: now, Tried: now},
+		state: admin.ConfigState{Loaded: now, Tried: now, Replica: s.replicaOrdinal()},
 	}
 	a.metrics = metrics.New(metrics.Options{Version: buildVersion(), Bans: a.bans, Ready: a.isReady, Sandboxed: a.isConfined})
 	a.metrics.Reloaded(nil)
@@ -371,7 +371,7 @@ func (a *administration) reloaded(s *service, err error) {
 		a.state.Error = err.Error()
 		return
 	}
-	a.state.Loaded = a.state.Tried
+	a.state.Loaded, a.state.Replica = a.state.Tried, s.now().setup.replicaOrdinal()
 }
 
 func (a *administration) configState() admin.ConfigState {

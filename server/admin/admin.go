@@ -89,6 +89,9 @@ type ConfigState struct {
 	Tried time.Time `json:"tried"`
 	// Error is why that one failed. Empty: it did not.
 	Error string `json:"error,omitempty"`
+	// Replica is the ordinal of this server among replicas that share the passive
+	// ports of their configuration. Nil: it is the only one.
+	Replica *int `json:"replica,omitempty"`
 }
 
 // Security is how connections and the process are protected.
