@@ -39,6 +39,8 @@ type Config struct {
 	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
+	// Shared settles what several servers share.
+	Shared Shared `mapstructure:"shared"`
 	// Defence settles who may connect, and who no longer may after an attack.
 	Defence Defence `mapstructure:"defence"`
 	// Sandbox confines the process: "auto" as far as the system can, "required"
@@ -91,6 +93,16 @@ type Passive struct {
 	// AdvertisedPorts are what clients are told instead, as many as Ports and
 	// in the same order. Empty: the same ports.
 	AdvertisedPorts portalloc.PortList `mapstructure:"advertised_ports"`
+	// Slice makes this server one of several replicas, each with a slice of Ports
+	// of its own, so that the port of a data connection says whose it is: "auto",
+	// or the ordinal of this replica. With "auto" the ordinal is the environment
+	// variable POD_INDEX, or the number behind the last dash of the host name, as
+	// the pods of a StatefulSet have one. Empty: all ports are this server's.
+	Slice Slice `mapstructure:"slice"`
+	// SlicePorts is how many ports a slice has. In the order of Ports, the first
+	// so many are those of the replica of ordinal 0, and so on; AdvertisedPorts
+	// are sliced alike. It is needed with Slice.
+	SlicePorts int `mapstructure:"slice_ports"`
 	// PublicAddress says which address clients are told; the first rule that
 	// matches wins. Empty: the control connection's local address.
 	PublicAddress AddressRules `mapstructure:"public_address"`

@@ -25,6 +25,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		},
 		"passive.ports":            {"21300-21302", portalloc.PortList{{First: 21300, Last: 21302}}},
 		"passive.advertised_ports": {"31100-31199", portalloc.PortList{{First: 31100, Last: 31199}}},
+		"passive.slice":            {"2", Slice("2")},
+		"passive.slice_ports":      {"10", 10},
 		"passive.public_address":   {"- {clients: [10.0.0.0/8], address: local}", AddressRules{{Clients: []netip.Prefix{network}, Address: "local"}}},
 		"passive.sharing":          {"exclusive", portalloc.SharingExclusive},
 		"passive.peer":             {"[10.0.0.0/8]", portalloc.PeerPolicy{Networks: []netip.Prefix{network}}},
@@ -117,6 +119,14 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 			`[{name: b, url: "s3://b?region=us-east-1", access_key: a, secret_key: s, credentials_file: f, part_size: 5MiB}]`,
 			[]Bucket{{Name: "b", URL: "s3://b?region=us-east-1", AccessKey: "a", SecretKey: "s", CredentialsFile: "f", PartSize: 5 << 20}},
 		},
+		"shared.redis":         {"redis://a:b@h:1/2", URL("redis://a:b@h:1/2")},
+		"shared.password_file": {"p", Path("p")},
+		"shared.ca":            {"ca.pem", Path("ca.pem")},
+		"shared.prefix":        {"ftp:", "ftp:"},
+		"shared.lease":         {"10s", 10 * time.Second},
+		"shared.timeout":       {"1s", time.Second},
+		"shared.secret_file":   {"s", Path("s")},
+
 		"hooks": {
 			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
 			[]Hook{

@@ -50,6 +50,7 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 				ProxyProtocol: []netip.Prefix{prefix("10.0.0.0/8"), prefix("2001:db8::/32")},
 			}}
 			c.Passive.Ports = portalloc.PortList{{First: 21160, Last: 21160}}
+			c.Passive.Slice, c.Passive.SlicePorts = "0", 1
 			c.Passive.AdvertisedPorts = portalloc.PortList{{First: 31160, Last: 31160}}
 			c.Passive.PublicAddress = AddressRules{{Address: "ftp.example.org"}}
 			c.Passive.Peer = portalloc.PeerPolicy{Networks: []netip.Prefix{prefix("100.64.0.0/10"), prefix("192.0.2.0/24")}}

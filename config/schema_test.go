@@ -66,6 +66,8 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		"users: [{name: '', password: x}]":     "is too short",
 		"passive: {public_address: [{a: b}]}":  "matches 0 of the alternatives",
 		"active: {source_port: 70000}":         "matches 0 of the alternatives",
+		"passive: {slice: first}":              "matches 0 of the alternatives",
+		"passive: {slice_ports: -1}":           "is too small",
 		"active: {source_port: later}":         "matches 0 of the alternatives",
 		"users: [{permissions: [everything]}]": "is none of",
 		"users: [{refused_commands: [dele]}]":  "does not match",

@@ -14,6 +14,7 @@ func (c *Config) Validate() error {
 	v := &validation{Config: c}
 	v.checkListeners()
 	v.checkPassive()
+	v.checkSlice()
 	v.checkPublicAddress()
 	v.checkActive()
 	v.checkTLS()
@@ -24,6 +25,7 @@ func (c *Config) Validate() error {
 	v.checkBuckets()
 	v.checkHooks()
 	v.checkLimits()
+	v.checkShared()
 	v.checkDefence()
 	v.checkRest()
 	v.checkTracing()

@@ -149,6 +149,18 @@ func ExampleParsePorts() {
 	// portalloc: ports "21149-21100" run backwards: write 21100-21149
 }
 
+// Three servers behind one address have ten ports each.
+func ExamplePortList_Slice() {
+	ports, _ := portalloc.ParsePorts("21100-21129")
+	for i := range 3 {
+		fmt.Println(ports.Slice(10*i, 10*i+10))
+	}
+	// Output:
+	// 21100-21109
+	// 21110-21119
+	// 21120-21129
+}
+
 // Clients in the local network are told the local address, all others the one
 // of the router in front.
 func ExampleAdvertiser() {

@@ -111,6 +111,23 @@ func (l PortList) All() iter.Seq[uint16] {
 	}
 }
 
+// Slice returns the ports from the one at position from, counted from 0, to the
+// one before position to, as far as the list has so many, in their order. Several
+// servers behind one address can share a list that way: with n ports each, the
+// i-th has Slice(i*n, (i+1)*n), and a data connection is for the server to whose
+// slice its port belongs.
+func (l PortList) Slice(from, to int) PortList {
+	var part PortList
+	for _, r := range l {
+		first, last := max(from, 0), min(to, r.Len())-1 // in this range
+		if first <= last {
+			part = append(part, PortRange{r.First + uint16(first), r.First + uint16(last)})
+		}
+		from, to = from-r.Len(), to-r.Len()
+	}
+	return part
+}
+
 // Contains says whether the list names the port.
 func (l PortList) Contains(port uint16) bool {
 	return slices.ContainsFunc(l, func(r PortRange) bool { return r.First <= port && port <= r.Last })

@@ -83,6 +83,33 @@ func TestPortListContains(t *testing.T) {
 	}
 }
 
+func TestPortListSlice(t *testing.T) {
+	t.Parallel()
+	list := mustPorts(t, "10-14,3,20-21") // positions 0-4, 5, 6-7
+	for _, test := range []struct {
+		from, to int
+		want     string
+	}{
+		{0, 8, "10-14,3,20-21"},
+		{0, 3, "10-12"},
+		{3, 6, "13-14,3"},
+		{4, 7, "14,3,20"},
+		{5, 6, "3"},
+		{6, 9, "20-21"}, // more than there are
+		{8, 9, ""},
+		{2, 2, ""},
+		{3, 2, ""},
+		{-1, 1, "10"},
+	} {
+		if got := list.Slice(test.from, test.to).String(); got != test.want {
+			t.Errorf("Slice(%d, %d) = %q; want %q", test.from, test.to, got, test.want)
+		}
+	}
+	if got := mustPorts(t, "1-65535").Slice(65530, 65535).String(); got != "65531-65535" {
+		t.Errorf("the end of all ports is %q", got)
+	}
+}
+
 func TestPortListAllStopsEarly(t *testing.T) {
 	t.Parallel()
 	var seen []uint16

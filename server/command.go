@@ -66,6 +66,7 @@ func anyCommand() []int { return []int{421, 451, 500, 501, 530, 550} }
 
 // handle answers a command, or returns the line that the engine is to answer.
 func (s *session) handle(cmd command) string {
+	s.noteVisit(cmd)
 	spec, known := s.server.commands[cmd.verb]
 	renaming := s.renaming
 	s.renaming = false

@@ -69,6 +69,7 @@ type session struct {
 	counted bool           // in Server.perIP; under Server.mu
 	ended   sync.Once
 	over    atomic.Bool // nothing more is logged
+	visit   visit
 
 	announced bool // OnSession was told of it
 
@@ -140,8 +141,11 @@ func (s *session) start() {
 	}
 	s.baseLog = s.log.With(zap.Uint64("session_id", s.id), zap.Stringer("remote_addr", s.client))
 	s.log = s.baseLog
-	s.log.Info("session opened", zap.Stringer("local_addr", s.local), zap.Bool("tls", s.control.isEncrypted()))
+	if !s.isOwn() {
+		s.logOpened()
+	}
 	if refusal != "" {
+		s.logOpened()
 		s.log.Warn("session refused", zap.String("reason", refusal))
 		s.security(SecurityEvent{Kind: SecuritySessionRefused, Reason: "limit", Detail: refusal})
 		s.control.reply(421, refusal)
@@ -222,7 +226,7 @@ func (s *session) end() {
 		if s.opts.TLS != nil {
 			s.server.tls.ledger.leave(s.id)
 		}
-		s.log.Info("session closed", zap.Duration("duration", time.Since(s.started)))
+		s.logClosed()
 		s.over.Store(true)
 		if s.announced {
 			s.tellSession(true, user)

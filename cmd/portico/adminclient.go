@@ -233,6 +233,19 @@ func (c *adminClient) do(ctx context.Context, method, path string, value any) (j
 	return text, nil
 }
 
+// status asks for a path beside the API and returns the HTTP status.
+func (c *adminClient) status(ctx context.Context, path string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return 0, c.unreachable(err)
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
 func (c *adminClient) unreachable(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

@@ -17,7 +17,7 @@ import (
 
 func (p *program) checkCommand() *cobra.Command {
 	f := &serveFlags{}
-	asJSON := false
+	asJSON, live := false, false
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Try whether `portico serve` would start, with nothing served",
@@ -27,15 +27,24 @@ passive ports can be bound, whether the buckets of object storage can be listed,
 and whether the commands and spools of hooks can be used. Exit code 1 if one
 fails. Warnings and notices are about passive ports that would fail later, now
 and then. Run it as the user that will run the server, while the server does not
-run.`,
+run.
+
+With --live it is the other way round: ask the running server of this
+configuration whether it answers on every control address, and print one line.
+For health checks of containers.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.takeDirectory(args)
+			if live {
+				return p.checkLive(cmd.Context(), f)
+			}
 			return p.check(cmd.Context(), f, asJSON)
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&live, "live", false, "ask the running server instead whether it answers")
+	cmd.MarkFlagsMutuallyExclusive("json", "live")
 	return cmd
 }
 
@@ -58,11 +67,14 @@ func (p *program) check(ctx context.Context, f *serveFlags, asJSON bool) error {
 func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	r.add("user id", fmt.Sprint(p.uid), checkUID(p.uid, f.allowRoot))
 	cfg, err := f.load(p.environ)
+	s := &setup{config: cfg, file: f.file}
+	if err == nil { // otherwise no slice could be made out
+		err = s.keepSlice(p.environ)
+	}
 	r.add("configuration", describeFile(f.file), err)
 	if cfg == nil {
 		return
 	}
-	s := &setup{config: cfg, file: f.file}
 	bucketsErr := s.openBuckets(ctx, nil)
 	defer s.closeBuckets()
 	usersErr := s.addUsers(f)
@@ -102,6 +114,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
+	s.checkShared(r)
 	r.add("defence", describeDefence(cfg.Defence), s.checkDefence())
 	if cfg.Admin.Address != "" {
 		r.add("admin interface", cfg.Admin.Address, s.tryAdministration())
@@ -228,6 +241,7 @@ func (s *setup) checkPassive(r *report) {
 	if n := s.sockets.passive(list.Contains); n > 0 {
 		detail += fmt.Sprintf(", %d of them handed over", n)
 	}
+	detail += s.describeSlice()
 	r.add("passive ports", detail, err)
 	r.addFindings(s.findings(nil), err == nil)
 	s.checkPublicAddress(r)

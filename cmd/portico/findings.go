@@ -30,7 +30,7 @@ func (s *setup) findings(system *portalloc.System) []portalloc.Finding {
 	for i := range findings {
 		findings[i].Setting = findingSetting(findings[i].Setting)
 	}
-	return findings
+	return append(findings, s.sliceFindings()...)
 }
 
 // withPrivileges is the machine as it looks to somebody whose low ports are

@@ -102,6 +102,7 @@ func (s *service) logStart(log *zap.Logger, setup *setup) {
 	log.Info("serving",
 		zap.Strings("listeners", texts(s.server.Addrs())),
 		zap.Stringer("passive_ports", setup.config.Passive.Ports),
+		setup.replicaField(),
 		zap.String("active_source_port", s.activeSourcePort(setup)),
 		zap.Int("handed_sockets", setup.sockets.count()),
 		zap.Bool("tls", setup.tls != nil),

@@ -16,13 +16,15 @@ import (
 // setup is a configuration that was checked as far as possible without
 // listening.
 type setup struct {
-	config *config.Config
-	file   string // of the configuration. Empty: none
-	users  []driver.User
-	groups map[string]driver.User
-	allow  driver.Permissions // the most that anybody may do
-	tls    *tls.Config        // nil: none is offered
-	hosts  []hostSetup        // one for each of config.Hosts
+	// config has the passive ports of this process alone.
+	config  *config.Config
+	file    string          // of the configuration. Empty: none
+	replica *config.Replica // nil: this process is the only one
+	users   []driver.User
+	groups  map[string]driver.User
+	allow   driver.Permissions // the most that anybody may do
+	tls     *tls.Config        // nil: none is offered
+	hosts   []hostSetup        // one for each of config.Hosts
 	// buckets are those of config.Buckets that could be opened.
 	buckets []*bucket
 	// sockets are those that a service manager has opened. Nil: none.
@@ -55,6 +57,10 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 	faults = append(faults, err)
 	if s.config == nil {
 		return nil, errors.Join(faults...)
+	}
+	if err == nil { // otherwise no slice could be made out
+		err = s.keepSlice(p.environ)
+		faults = append(faults, err)
 	}
 	isWhole := err == nil // or it is not known what is needed
 	faults = append(faults, s.openBuckets(ctx, before), s.addUsers(f))

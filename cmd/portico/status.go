@@ -67,12 +67,15 @@ func printStatus(out io.Writer, s admin.Status) error {
 	row("sessions", "%d, %d logged in, %d so far, %d turned away", s.Sessions.Open, s.Sessions.LoggedIn, s.Sessions.Accepted, s.Sessions.TurnedAway)
 	row("transfers", "%d running", s.Transfers)
 	row("moved", "%s up, %s down, %s of listings", bytesText(s.Bytes["upload"]), bytesText(s.Bytes["download"]), bytesText(s.Bytes["listing"]))
-	row("passive ports", "%s", orNone(s.PassivePorts))
+	row("passive ports", "%s%s", orNone(s.PassivePorts), ofReplica(s.Config))
 	row("", "%d of %d free, %d leases pending, %d sessions waiting, %d refusals for want of a port", s.Ports.Free, s.Ports.Total, s.Ports.Pending, s.Ports.Waiting, s.Ports.Exhausted)
 	if s.Ports.Unreached > 0 {
 		row("", "%d ports that some network never reaches: portico ports tells which", s.Ports.Unreached)
 	}
 	row("bans", "%d", s.Bans)
+	if shared := s.Shared; shared != nil {
+		row("shared state", "%s", sharedText(*shared, s.Now))
+	}
 	var limits []string
 	for limit := server.LimitSessions; limit <= server.LimitPassiveLeasesPerIP; limit++ {
 		if n := s.OverLimit[limit.String()]; n > 0 {
@@ -87,6 +90,20 @@ func printStatus(out io.Writer, s admin.Status) error {
 		}
 	}
 	return table.Flush()
+}
+
+func sharedText(s admin.SharedState, now time.Time) string {
+	if s.Here {
+		return fmt.Sprintf("here, %d replicas", s.Replicas)
+	}
+	return fmt.Sprintf("away for %s: %s", age(now.Sub(s.Since)), printable(s.Cause))
+}
+
+func ofReplica(c *admin.ConfigState) string {
+	if c == nil || c.Replica == nil {
+		return ""
+	}
+	return fmt.Sprintf(", the slice of replica %d", *c.Replica)
 }
 
 func orNone(text string) string {

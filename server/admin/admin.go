@@ -41,6 +41,9 @@ type Options struct {
 	Config func() ConfigState
 	// Security says how connections and the process are protected.
 	Security func() Security
+	// Shared says how the state is that this server shares with others. Nil: it is
+	// alone.
+	Shared func() SharedState
 	// Ready says whether the server should get new clients. Nil: it should, unless
 	// SetReady has said otherwise.
 	Ready func() bool
@@ -89,6 +92,9 @@ type ConfigState struct {
 	Tried time.Time `json:"tried"`
 	// Error is why that one failed. Empty: it did not.
 	Error string `json:"error,omitempty"`
+	// Replica is the ordinal of this server among replicas that share the passive
+	// ports of their configuration. Nil: it is the only one.
+	Replica *int `json:"replica,omitempty"`
 }
 
 // Security is how connections and the process are protected.
