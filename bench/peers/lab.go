@@ -153,10 +153,9 @@ func (l *lab) writeCertificate() error {
 	return nil
 }
 
-// accounts are the files that say who the user is. They take the place of the
-// machine's own in the mount namespace of each server, and nowhere else.
-var accounts = map[string]string{"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow", "pam.d": "/etc/pam.d"}
-
+// account is one of the files that say who the user is. They take the place of the
+// machine's own in the mount namespace of each server that needs them, and nowhere
+// else.
 func (l *lab) account(name string) string { return filepath.Join(l.programs, "etc", name) }
 
 func (l *lab) writeAccounts() error {

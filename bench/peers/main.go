@@ -55,7 +55,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return serveBare(ctx, args[1:])
 		}
 	}
-	o, err := parse(args, stderr)
+	files, err := raiseFileLimit()
+	if err != nil {
+		return err
+	}
+	all := rows(files)
+	o, err := parse(args, all, stderr)
 	if err != nil {
 		return err
 	}
@@ -63,15 +68,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("-servers: %w", err)
 	}
-	wanted, err := choose(rows(), func(r row) string { return r.name }, o.only)
+	wanted, err := choose(all, func(r row) string { return r.name }, o.only)
 	if err != nil {
 		return fmt.Errorf("-only: %w", err)
 	}
 	if os.Getuid() != 0 {
 		return errors.New("vsftpd, Pure-FTPd and ProFTPD must start as root to become who has logged in: run this as root")
-	}
-	if err := raiseFileLimit(); err != nil {
-		return err
 	}
 	runtime.GOMAXPROCS(256) // a client of each session blocks in the kernel
 	l, err := newLab(o.portico, o.peers)
@@ -83,14 +85,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, t.write(stdout), c.stop(), l.close())
 }
 
-func parse(args []string, stderr io.Writer) (options, error) {
+func parse(args []string, all []row, stderr io.Writer) (options, error) {
 	var o options
 	var quick bool
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.portico, "portico", "bin/portico", "the portico `binary` to measure")
 	flags.StringVar(&o.peers, "peers", "bin/peers", "the `folder` that bench/install-peers.sh has filled")
-	flags.StringVar(&o.only, "only", "", "measure these `rows` alone, separated by commas, each by its whole name or its beginning: "+names(rows(), func(r row) string { return r.name }))
+	flags.StringVar(&o.only, "only", "", "measure these `rows` alone, separated by commas, each by its whole name or its beginning: "+names(all, func(r row) string { return r.name }))
 	flags.StringVar(&o.servers, "servers", "", "measure these `servers` alone, the same way: "+names(servers(), func(p *peer) string { return p.name }))
 	flags.IntVar(&o.rounds, "rounds", 5, "how many `rounds` medians are taken of")
 	flags.DurationVar(&o.window, "window", time.Second, "how long each server's small transfers and logins are counted in a round")
@@ -142,13 +144,18 @@ func choose[T any](all []T, name func(T) string, list string) ([]T, error) {
 	return chosen, nil
 }
 
-// raiseFileLimit makes room for the idle sessions. The servers inherit it; portico
-// admits a fifth as many sessions.
-func raiseFileLimit() error {
-	const needed = 65_536
-	limit := syscall.Rlimit{Cur: needed, Max: needed}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("raise the number of open files to %d: %w", needed, err)
+// raiseFileLimit makes room for the idle sessions where it may, and returns how many
+// files a process can have now. The servers inherit it.
+func raiseFileLimit() (int, error) {
+	const wanted = 32_000
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, err
 	}
-	return nil
+	raised := syscall.Rlimit{Cur: max(limit.Max, wanted), Max: max(limit.Max, wanted)}
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised) == nil {
+		return int(raised.Cur), nil
+	}
+	limit.Cur = limit.Max // in some containers even root may not have more
+	return int(limit.Cur), syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }

@@ -34,7 +34,7 @@ func TestChoose(t *testing.T) {
 func TestRowsHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
-	for _, r := range rows() {
+	for _, r := range rows(20_000) {
 		if r.name == "" || r.title == "" || len(r.metrics) == 0 || seen[r.name] {
 			t.Errorf("row %q (%q) lacks a name, a title or figures, or is there twice", r.name, r.title)
 		}
@@ -44,12 +44,12 @@ func TestRowsHaveNamesOfTheirOwn(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	o, err := parse([]string{"-quick"}, io.Discard)
+	o, err := parse([]string{"-quick"}, nil, io.Discard)
 	if err != nil || o.rounds != 1 || o.window >= time.Second {
 		t.Errorf("-quick: %d rounds of %v, %v, want 1 short one", o.rounds, o.window, err)
 	}
 	for _, bad := range [][]string{{"-rounds", "0"}, {"-window", "-1s"}, {"-nothing"}} {
-		if _, err := parse(bad, io.Discard); err == nil {
+		if _, err := parse(bad, nil, io.Discard); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
 	}

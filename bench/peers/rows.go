@@ -72,10 +72,11 @@ var (
 	failed    = metric{"failed PASV, %", false, func(v float64) string { return fmt.Sprintf("%.1f", v*100) }}
 )
 
-// rows are all rows, in the order of the table.
-func rows() []row {
+// rows are all rows, in the order of the table, for a machine whose processes may
+// have so many open files.
+func rows(files int) []row {
 	var all []row
-	for _, r := range [][]row{streamRows(), smallRows(), sessionRows(), listingRows(), idleRows(), exhaustionRows()} {
+	for _, r := range [][]row{streamRows(), smallRows(), sessionRows(), listingRows(), idleRows(files), exhaustionRows()} {
 		all = append(all, r...)
 	}
 	return all
