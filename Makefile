@@ -25,7 +25,7 @@ run: build ## build and serve the demo folder bin/demo (ARGS="--listen :2122" ad
 	@e2e/run-demo.sh $(BIN) bin/demo $(ARGS)
 
 .PHONY: test
-test: clients lint unit e2e e2e-firewall e2e-dist ## everything a change must pass: lint, unit tests with -race, end-to-end tests
+test: clients lint unit chart e2e e2e-firewall e2e-dist ## everything a change must pass: lint, unit tests with -race, end-to-end tests
 
 .PHONY: docs
 docs: ## make docs/configuration.md and the man pages anew, from comments, defaults and help texts
@@ -53,6 +53,16 @@ lint: ## gofmt, go vet, staticcheck
 .PHONY: unit
 unit: s3server ## unit tests with -race, shuffled
 	$(GO) test -race -shuffle=on $(UNIT)
+
+# The first run compiles helm, which takes two minutes.
+.PHONY: chart
+chart: ## the Helm chart: helm lint, helm template, the types of the Kubernetes API
+	@staticcheck=$$($(GO) tool -n staticcheck) && cd deploy/helm && $(GO) vet ./... && "$$staticcheck" ./...
+	cd deploy/helm && $(GO) test -shuffle=on -timeout 20m ./...
+
+.PHONY: manifests
+manifests: ## make deploy/kubernetes anew from the Helm chart
+	cd deploy/helm && $(GO) test -count=1 -timeout 20m -run TestManifestsAreCurrent . -update
 
 # In its folder and uncached: then go test shows which clients are missing, and
 # sees a server that was built from other sources.

@@ -39,6 +39,8 @@ type Config struct {
 	Hooks []Hook `mapstructure:"hooks"`
 	// Limits bounds what clients may use and how long they may take.
 	Limits Limits `mapstructure:"limits"`
+	// Shared settles what several servers share.
+	Shared Shared `mapstructure:"shared"`
 	// Defence settles who may connect, and who no longer may after an attack.
 	Defence Defence `mapstructure:"defence"`
 	// Sandbox confines the process: "auto" as far as the system can, "required"

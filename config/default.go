@@ -31,6 +31,7 @@ func Default() *Config {
 			IdleTimeout:  5 * time.Minute,
 			StallTimeout: 2 * time.Minute,
 		},
+		Shared:  defaultShared(),
 		Defence: defaultDefence(),
 		Admin:   Admin{Metrics: true},
 		Sandbox: "auto",

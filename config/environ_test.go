@@ -119,6 +119,14 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 			`[{name: b, url: "s3://b?region=us-east-1", access_key: a, secret_key: s, credentials_file: f, part_size: 5MiB}]`,
 			[]Bucket{{Name: "b", URL: "s3://b?region=us-east-1", AccessKey: "a", SecretKey: "s", CredentialsFile: "f", PartSize: 5 << 20}},
 		},
+		"shared.redis":         {"redis://a:b@h:1/2", URL("redis://a:b@h:1/2")},
+		"shared.password_file": {"p", Path("p")},
+		"shared.ca":            {"ca.pem", Path("ca.pem")},
+		"shared.prefix":        {"ftp:", "ftp:"},
+		"shared.lease":         {"10s", 10 * time.Second},
+		"shared.timeout":       {"1s", time.Second},
+		"shared.secret_file":   {"s", Path("s")},
+
 		"hooks": {
 			"[{events: [upload], url: 'https://h/', secret: s, spool: /s}, {events: [login], command: [/run, 'a,b'], timeout: 1s, concurrency: 2, queue: 3}]",
 			[]Hook{

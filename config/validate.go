@@ -25,6 +25,7 @@ func (c *Config) Validate() error {
 	v.checkBuckets()
 	v.checkHooks()
 	v.checkLimits()
+	v.checkShared()
 	v.checkDefence()
 	v.checkRest()
 	v.checkTracing()

@@ -12,7 +12,7 @@ command -v lftp >/dev/null 2>&1 || missing="$missing lftp"
 python3 -c 'import ftplib, ssl' >/dev/null 2>&1 || missing="$missing python3"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 if [ "$(uname -s)" = Linux ]; then
-	for program in nft iptables ip setpriv conntrack haproxy slapd webalizer logrotate chromium rpm systemd-analyze systemd-socket-activate; do
+	for program in nft iptables ip setpriv conntrack haproxy redis-server slapd webalizer logrotate chromium rpm systemd-analyze systemd-socket-activate; do
 		PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1 && continue
 		case $program in
 		nft) missing="$missing nftables" ;;
@@ -50,5 +50,12 @@ case $missing in
 	;;
 esac
 apt-get update -qq
+# No package may start its service: the tests start their own servers.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	trap 'rm -f "$policy"' EXIT
+fi
 # shellcheck disable=SC2086 # the names are words on purpose
 apt-get install -y -qq --no-install-recommends $missing >/dev/null

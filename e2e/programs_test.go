@@ -32,6 +32,7 @@ func programs() []program {
 		{"chromium", []string{"--version"}},
 		{"webalizer", nil}, // even its version is an error
 		{logrotateProgram, []string{"--version"}},
+		{haproxyProgram, []string{"-v"}},
 	}
 }
 

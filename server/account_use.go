@@ -30,14 +30,16 @@ type accountKey struct {
 
 // accountUses knows the accounts that are in use.
 type accountUses struct {
+	together SessionCounter // nil: this server is alone
+
 	mu       sync.Mutex // guards the rest
 	defaults driver.Limits
 	uses     map[accountKey]*accountUse
 	left     []*accountUse // without sessions, but their links remember; oldest first
 }
 
-func newAccountUses(l Limits) *accountUses {
-	a := &accountUses{uses: make(map[accountKey]*accountUse)}
+func newAccountUses(l Limits, together SessionCounter) *accountUses {
+	a := &accountUses{together: together, uses: make(map[accountKey]*accountUse)}
 	a.setDefaults(l)
 	return a
 }
@@ -53,8 +55,22 @@ func (a *accountUses) setDefaults(l Limits) {
 	}
 }
 
+// text is the key where servers count together. No name of a host has a slash.
+func (k accountKey) text() string { return k.host + "/" + k.name }
+
 // enter counts a login, and returns nil if the account has too many sessions.
 func (a *accountUses) enter(host *VirtualHost, account *driver.Account, now time.Time) *accountUse {
+	use, limit := a.enterHere(host, account, now)
+	if use == nil || a.together == nil || a.together.Enter(use.key.text(), limit) {
+		return use
+	}
+	a.leaveHere(use, now)
+	return nil
+}
+
+// enterHere counts a login on this server alone. It returns the account's limit
+// of sessions, too.
+func (a *accountUses) enterHere(host *VirtualHost, account *driver.Account, now time.Time) (*accountUse, int) {
 	key := accountKey{name: account.Name}
 	if host != nil && host.Auth != nil {
 		key.host = strings.ToLower(host.Name)
@@ -69,12 +85,12 @@ func (a *accountUses) enter(host *VirtualHost, account *driver.Account, now time
 		a.uses[key] = use
 	}
 	if limits.Sessions > 0 && use.sessions >= limits.Sessions {
-		return nil
+		return nil, 0
 	}
 	use.sessions++
 	use.limits = limits
 	use.links.setRates(limits.UploadRate, limits.DownloadRate)
-	return use
+	return use, limits.Sessions
 }
 
 // limitsOfLocked are an account's limits: its own where it has any.
@@ -90,6 +106,13 @@ func (a *accountUses) limitsOfLocked(account *driver.Account) driver.Limits {
 
 // leave counts that a session is over.
 func (a *accountUses) leave(use *accountUse, now time.Time) {
+	if a.together != nil {
+		a.together.Leave(use.key.text())
+	}
+	a.leaveHere(use, now)
+}
+
+func (a *accountUses) leaveHere(use *accountUse, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if use.sessions--; use.sessions == 0 && !use.hasLeft {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -28,7 +29,7 @@ func TestNetworkOf(t *testing.T) {
 func TestAccountUsesAreForgotten(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_000_000, 0)
-	uses := newAccountUses(Limits{})
+	uses := newAccountUses(Limits{}, nil)
 	alice, bob := &driver.Account{Name: "alice"}, &driver.Account{Name: "bob"}
 	use := uses.enter(nil, alice, now)
 	if again := uses.enter(nil, alice, now); again != use {
@@ -47,7 +48,7 @@ func TestAccountUsesAreForgotten(t *testing.T) {
 func TestANewLoginIsNoNewAllowance(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		uses := newAccountUses(Limits{})
+		uses := newAccountUses(Limits{}, nil)
 		account := &driver.Account{Name: "alice", Limits: driver.Limits{DownloadRate: 1000}}
 		first := uses.enter(nil, account, time.Now())
 		uses.leave(first, time.Now())
@@ -76,4 +77,49 @@ func TestANewLoginIsNoNewAllowance(t *testing.T) {
 			t.Error("the account is remembered for ever, or has a limit that it had")
 		}
 	})
+}
+
+// Sessions of other servers count, and whoever is refused because of them is not
+// counted here.
+func TestAccountsAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_000_000, 0)
+	others := &otherServers{taken: map[string]int{"/alice": 1}}
+	uses := newAccountUses(Limits{SessionsPerUser: 2}, others)
+	alice := &driver.Account{Name: "alice"}
+	host := &VirtualHost{Name: "FTP.example.org", Auth: refuseAll{}}
+	first, elsewhere := uses.enter(nil, alice, now), uses.enter(host, alice, now)
+	if first == nil || elsewhere == nil {
+		t.Fatal("a session within the limit is refused")
+	}
+	for range 3 {
+		if uses.enter(nil, alice, now) != nil {
+			t.Error("a session more than the limit")
+		}
+	}
+	if first.sessions != 1 || others.taken["/alice"] != 2 || others.taken["ftp.example.org/alice"] != 1 {
+		t.Errorf("%d sessions here, %v together", first.sessions, others.taken)
+	}
+	uses.leave(first, now)
+	if others.taken["/alice"] != 1 || uses.enter(nil, alice, now) == nil {
+		t.Error("a session that is over counts")
+	}
+}
+
+type otherServers struct{ taken map[string]int }
+
+func (o *otherServers) Enter(account string, limit int) bool {
+	if limit > 0 && o.taken[account] >= limit {
+		return false
+	}
+	o.taken[account]++
+	return true
+}
+
+func (o *otherServers) Leave(account string) { o.taken[account]-- }
+
+type refuseAll struct{}
+
+func (refuseAll) Authenticate(context.Context, driver.Attempt) (*driver.Account, error) {
+	return nil, driver.ErrDenied
 }

@@ -139,7 +139,7 @@ func (c *control) startTLS(timeout time.Duration) error {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	records.established = true
-	s.server.tls.ledger.shown(s.id, shown.owner, shown.serial)
+	s.server.tls.ledger.shown(s.id, shown)
 	s.sinceTicket.Store(0)
 	c.raw.SetDeadline(time.Time{})
 	state := conn.ConnectionState()

@@ -164,6 +164,34 @@ func TestSessionsThatMixTicketsDoNotShare(t *testing.T) {
 	clients[1].cmd(425, "EPSV")
 }
 
+// A ticket that another server has made proves nothing: the program that shows it
+// keeps tickets in one place, so its sessions here may show each other's.
+func TestAForeignTicketIsNoProof(t *testing.T) {
+	t.Parallel()
+	ports := freeAllocator(t, 1, portalloc.Options{Wait: -1})
+	here, elsewhere := tlsSite(t, ports, nil), tlsSite(t, freeAllocator(t, 1, portalloc.Options{}), nil)
+	afero.WriteFile(here.fs, "/a", []byte("a"), 0o644)
+	cache := tls.NewLRUClientSessionCache(1)
+	logIn := func(s *site) *client {
+		c := dial(t, s.addr)
+		c.expect(220)
+		c.protect(func(config *tls.Config) { config.ClientSessionCache = cache })
+		c.logIn()
+		return c
+	}
+	first := logIn(here)
+	if _, _, err := first.download("a"); err != nil {
+		t.Fatal(err)
+	}
+	logIn(elsewhere)
+	second := logIn(here) // shows the ticket that it has from elsewhere
+	if _, _, err := second.download("a"); err != nil {
+		t.Fatal(err)
+	}
+	first.cmd(229, "EPSV")
+	second.cmd(425, "EPSV")
+}
+
 func TestSessionReuseRequired(t *testing.T) {
 	t.Parallel()
 	ports := freeAllocator(t, 1, portalloc.Options{})

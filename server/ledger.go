@@ -16,7 +16,10 @@ import (
 // session B in hand, shows no older ticket on a connection of session A, nor
 // none. If A does, on a connection that was begun after that, the two are apart.
 //
-// A client that shows another session's ticket never shares.
+// A client that shows another session's ticket never shares. One of another
+// server's making, of a replica's for instance, says that the client's program
+// keeps tickets of several servers in one place: it is not proof that the session
+// has shown none.
 type ledger struct {
 	mu     sync.Mutex
 	serial uint64 // of the last ticket
@@ -116,21 +119,20 @@ func (l *ledger) begin(id uint64) {
 	}
 }
 
-// shown notes which ticket the session's last connection has shown; the zero
-// owner is none.
-func (l *ledger) shown(id, owner, serial uint64) {
+// shown notes what the session's last handshake has shown.
+func (l *ledger) shown(id uint64, handshake tlsHandshake) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.byID[id]
-	if h == nil {
+	if h == nil || handshake.foreign {
 		return
 	}
-	if owner != 0 && owner != id {
-		l.mixLocked(h, owner)
+	if handshake.owner != 0 && handshake.owner != id {
+		l.mixLocked(h, handshake.owner)
 		return
 	}
 	for other, o := range l.groups[h.peers] {
-		if other != id && o.inHand > serial && o.inHandAt < h.begun {
+		if other != id && o.inHand > handshake.serial && o.inHandAt < h.begun {
 			h.apart[other] = struct{}{}
 			o.apart[id] = struct{}{}
 		}

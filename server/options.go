@@ -80,6 +80,11 @@ type Options struct {
 	// may.
 	Admit func(client netip.Addr) (reason string, ok bool)
 
+	// SharedSessions counts the sessions of accounts on other servers, too, for
+	// Limits.SessionsPerUser and driver.Limits.Sessions. Reload does not change it.
+	// Nil: this server is alone.
+	SharedSessions SessionCounter
+
 	// OnTransfer is told of every transfer after its final reply, whether it
 	// came to its end or not, by the goroutine that made it. It must return soon
 	// and may be called concurrently for different sessions. Nil: nobody is told.
@@ -291,6 +296,19 @@ type Authenticator interface {
 	// any other error means that the question could not be answered. Both are
 	// refused with the same words. It must return soon after ctx is done.
 	Authenticate(ctx context.Context, attempt driver.Attempt) (*driver.Account, error)
+}
+
+// SessionCounter counts the sessions of accounts on several servers together. A
+// server asks it at each login, after its own count has allowed it, and tells it
+// of each end; both have to wait, so it must answer soon, and by itself if it
+// cannot ask others. Implementations must be safe for concurrent use.
+type SessionCounter interface {
+	// Enter counts a session, unless the account has as many as the limit
+	// already. 0 is no limit: it is counted all the same. The account is a name
+	// with that of the host before it, "host/name", "/name" for the server's own.
+	Enter(account string, limit int) bool
+	// Leave counts that a session is over for which Enter said yes.
+	Leave(account string)
 }
 
 const (

@@ -21,6 +21,7 @@ type tlsHandshake struct {
 	renewed bool   // the client was sent a new ticket
 	owner   uint64 // the session whose ticket was shown, 0 if none
 	serial  uint64 // of that ticket
+	foreign bool   // a ticket was shown that this server has not made
 }
 
 // learn draws the conclusions from a handshake. Many clients use a ticket once

@@ -62,7 +62,7 @@ func New(opts Options) (*Server, error) {
 		listeners:    make(map[net.Listener]struct{}),
 		live:         make(map[uint64]*session),
 		perIP:        make(map[netip.Prefix]int),
-		accounts:     newAccountUses(inForce.Limits),
+		accounts:     newAccountUses(inForce.Limits, inForce.SharedSessions),
 		tls:          newTickets(inForce.TLS),
 	}
 	s.inForce.Store(inForce)

@@ -87,7 +87,7 @@ func (t *tickets) forControl(s *session, shown *tlsHandshake) *tls.Config {
 	config := t.forHost(s.tlsOptions())
 	config.WrapSession = t.wrapFor(s.id)
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		_, shown.owner, shown.serial = t.open(ticket, state)
+		t.note(shown, ticket, state)
 		return nil, nil
 	}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -122,9 +122,8 @@ func (t *tickets) forData(s *session, way direction, learnt *tlsHandshake) *tls.
 		// The ticket is read before new ones are made, so this comes in time.
 		// Setting it earlier would refuse to resume.
 		config.SessionTicketsDisabled = silent && state.Version == tls.VersionTLS13
-		session, owner, serial := t.open(ticket, state)
-		learnt.owner, learnt.serial = owner, serial
-		if owner != s.id {
+		session := t.note(learnt, ticket, state)
+		if learnt.owner != s.id {
 			return nil, nil
 		}
 		return session, nil
@@ -137,6 +136,14 @@ func (t *tickets) forData(s *session, way direction, learnt *tlsHandshake) *tls.
 		return nil, nil
 	}
 	return config
+}
+
+// note opens a ticket and notes what it says.
+func (t *tickets) note(shown *tlsHandshake, ticket []byte, state tls.ConnectionState) *tls.SessionState {
+	session, owner, serial := t.open(ticket, state)
+	shown.owner, shown.serial = owner, serial
+	shown.foreign = shown.foreign || owner == 0
+	return session
 }
 
 // open decrypts a ticket. The owner is 0 if it names none.
@@ -224,7 +231,7 @@ func (s *session) handshakeData(conn net.Conn, way direction) (*tls.Conn, error)
 	learnt.resumed = state.DidResume
 	s.server.handshakes.count(ChannelData, state.Version)
 	s.resumption.learn(learnt)
-	tickets.ledger.shown(s.id, learnt.owner, learnt.serial)
+	tickets.ledger.shown(s.id, learnt)
 	if !learnt.resumed && s.opts.SessionReuse == SessionReuseRequired {
 		s.server.notResumed.Add(1)
 		s.security(SecurityEvent{Kind: SecurityTLSFailed, Reason: "not_resumed"})

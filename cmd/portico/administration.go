@@ -66,7 +66,11 @@ func (s *setup) newAdministration() (*administration, error) {
 		tail:    admin.NewLogTail(rememberedLog), asked: make(chan chan<- error),
 		state: admin.ConfigState{Loaded: now, Tried: now, Replica: s.replicaOrdinal()},
 	}
-	a.metrics = metrics.New(metrics.Options{Version: buildVersion(), Bans: a.bans, Ready: a.isReady, Sandboxed: a.isConfined})
+	counted := metrics.Options{Version: buildVersion(), Bans: a.bans, Ready: a.isReady, Sandboxed: a.isConfined}
+	if s.config.Shared.Redis != "" {
+		counted.Shared = a.hasShared
+	}
+	a.metrics = metrics.New(counted)
 	a.metrics.Reloaded(nil)
 	a.options.Log = a.tail
 	if s.config.Admin.Metrics {
@@ -255,6 +259,9 @@ func (a *administration) serve(s *service, drain func()) (stop func()) {
 	opts.Users, opts.Config, opts.Ready, opts.Reload = a.users, a.configState, a.isReady, a.reload
 	opts.Security, opts.Page = a.security, web.Handler()
 	opts.CheckBan = a.checkBan
+	if s.shared != nil {
+		opts.Shared = func() admin.SharedState { return admin.SharedState(s.shared.Status()) }
+	}
 	opts.Drain = func() error { drain(); return nil }
 	handler, err := admin.New(opts)
 	if err != nil { // of what newAdministration has checked
@@ -299,6 +306,12 @@ func (a *administration) checkBan(network netip.Prefix) error {
 func (a *administration) isReady() bool {
 	s := a.current()
 	return s != nil && s.readiness.isReady()
+}
+
+// hasShared says whether what is shared with other servers can be used.
+func (a *administration) hasShared() bool {
+	s := a.current()
+	return s != nil && s.shared != nil && s.shared.Status().Here
 }
 
 func (a *administration) isConfined() bool {

@@ -15,12 +15,14 @@ import (
 	"github.com/portico-ftp/portico/cmd/portico/confine"
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
+	"github.com/portico-ftp/portico/server/shared"
 )
 
 // service is a server that has bound its ports, with the parts it borrows.
 type service struct {
 	server  *server.Server
-	defence *defence // nil before it was opened
+	shared  *shared.State // nil: this server is alone
+	defence *defence      // nil before it was opened
 	hooks   hooks
 	logs    *logs
 	log     *zap.Logger           // the ordinary one
@@ -43,7 +45,11 @@ func (s *setup) bind(logs *logs) (*service, error) {
 	log := logs.ordinary
 	service := &service{logs: logs, log: log, openFiles: portalloc.ReadSystem().OpenFiles}
 	var err error
+	if service.shared, err = s.openShared(log); err != nil {
+		return nil, err
+	}
 	if service.defence, err = s.openDefence(logs); err != nil {
+		service.close()
 		return nil, err
 	}
 	opened, options, err := s.openParts(service, nil)
@@ -101,6 +107,9 @@ func (s *service) close() {
 	if s.defence != nil {
 		s.defence.close()
 	}
+	if s.shared != nil {
+		s.shared.Close()
+	}
 }
 
 func (s *setup) bindPassive(log *zap.Logger, onRefused func(portalloc.Refusal)) (*portalloc.Allocator, error) {
@@ -142,7 +151,7 @@ func (s *setup) newAdvertiser(log *zap.Logger) (*portalloc.Advertiser, error) {
 // key before it says more.
 func withoutPackage(err error) string {
 	text := strings.TrimPrefix(err.Error(), "portalloc: ")
-	return strings.TrimPrefix(strings.TrimPrefix(text, "server: "), "notify: ")
+	return strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(text, "server: "), "notify: "), "shared: ")
 }
 
 func (s *setup) bindControl(options server.Options) (*server.Server, error) {

@@ -114,6 +114,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	if cfg.QuotaFile != "" {
 		r.add("quota file", string(cfg.QuotaFile), s.checkQuotaFile())
 	}
+	s.checkShared(r)
 	r.add("defence", describeDefence(cfg.Defence), s.checkDefence())
 	if cfg.Admin.Address != "" {
 		r.add("admin interface", cfg.Admin.Address, s.tryAdministration())

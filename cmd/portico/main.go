@@ -15,10 +15,13 @@ package main
 import (
 	"os"
 
+	"github.com/redis/go-redis/v9/logging"
+
 	"github.com/portico-ftp/portico/cmd/portico/confine"
 )
 
 func main() {
+	logging.Disable() // go-redis writes to standard error otherwise; what matters is in our log
 	p := newProgram(os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	p.confine, p.limitMemory = confine.Apply, limitMemory
 	os.Exit(p.run(untilSignal(), os.Args[1:]))

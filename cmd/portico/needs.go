@@ -38,6 +38,7 @@ func (s *setup) configuredNeeds() confine.Needs {
 		s.sourceNeeds,
 		s.bucketNeeds,
 		s.stateNeeds,
+		s.sharedNeeds,
 		s.defenceNeeds,
 		s.hookNeeds,
 		s.tracingNeeds,

@@ -126,11 +126,12 @@ func TestNeedsKnowEveryAddress(t *testing.T) {
 		"buckets.url":                    "see bucketNeeds",
 		"admin.address":                  "it is bound before the process is confined",
 		"tracing.endpoint":               "see tracingNeeds",
+		"shared.redis":                   "see sharedNeeds",
 	}
 	var found []string
 	visitKeys(reflect.TypeFor[config.Config](), "", func(key string) {
 		last := key[strings.LastIndex(key, ".")+1:]
-		for _, word := range []string{"url", "address", "servers", "endpoint", "server", "dsn", "proxy_url"} {
+		for _, word := range []string{"redis", "url", "address", "servers", "endpoint", "server", "dsn", "proxy_url"} {
 			if last == word || strings.HasSuffix(last, "_"+word) {
 				found = append(found, key)
 			}

@@ -53,6 +53,7 @@ func (s *setup) openParts(of *service, before *parts) (*parts, server.Options, e
 	if len(s.config.Hooks) > 0 || hasTransferLogs(s.config.Log) {
 		options.OnEvent = of.observe
 	}
+	hookShared(&options, of.shared)
 	s.administration.hookServer(&options)
 	s.traces.hook(&options)
 	return opened, options, nil

@@ -166,7 +166,7 @@ func needsRestart(key string) bool {
 		"log.level", "log.file", "log.audit", "log.commands", "log.xferlog", "log.w3c":
 		return false
 	}
-	for _, section := range []string{"quota_file", "pid_file", "defence.", "admin.", "log.", "sandbox", "tracing.", "reload_on_change"} {
+	for _, section := range []string{"quota_file", "pid_file", "shared.", "defence.", "admin.", "log.", "sandbox", "tracing.", "reload_on_change"} {
 		if strings.HasPrefix(key, section) {
 			return true
 		}

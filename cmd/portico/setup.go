@@ -58,10 +58,11 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 	if s.config == nil {
 		return nil, errors.Join(faults...)
 	}
-	isWhole := err == nil // or it is not known what is needed
-	if isWhole {
-		faults = append(faults, s.keepSlice(p.environ))
+	if err == nil { // otherwise no slice could be made out
+		err = s.keepSlice(p.environ)
+		faults = append(faults, err)
 	}
+	isWhole := err == nil // or it is not known what is needed
 	faults = append(faults, s.openBuckets(ctx, before), s.addUsers(f))
 	if err := s.outsideSandbox(); err != nil && isWhole { // which other faults may come from
 		return nil, errors.Join(err, s.closeBuckets())

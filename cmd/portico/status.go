@@ -73,6 +73,9 @@ func printStatus(out io.Writer, s admin.Status) error {
 		row("", "%d ports that some network never reaches: portico ports tells which", s.Ports.Unreached)
 	}
 	row("bans", "%d", s.Bans)
+	if shared := s.Shared; shared != nil {
+		row("shared state", "%s", sharedText(*shared, s.Now))
+	}
 	var limits []string
 	for limit := server.LimitSessions; limit <= server.LimitPassiveLeasesPerIP; limit++ {
 		if n := s.OverLimit[limit.String()]; n > 0 {
@@ -87,6 +90,13 @@ func printStatus(out io.Writer, s admin.Status) error {
 		}
 	}
 	return table.Flush()
+}
+
+func sharedText(s admin.SharedState, now time.Time) string {
+	if s.Here {
+		return fmt.Sprintf("here, %d replicas", s.Replicas)
+	}
+	return fmt.Sprintf("away for %s: %s", age(now.Sub(s.Since)), printable(s.Cause))
 }
 
 func ofReplica(c *admin.ConfigState) string {

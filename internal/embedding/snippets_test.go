@@ -23,6 +23,7 @@ func snippets() map[string]struct{ given, made string } {
 		"server/metrics":      {"registry *prometheus.Registry, serverOptions server.Options, portOptions portalloc.Options", ""},
 		"server/notify":       {"ctx context.Context, accounts server.Authenticator, secret string, logger *zap.Logger", "srv"},
 		"server/pace":         {"ctx context.Context, conn net.Conn, data []byte", ""},
+		"server/shared":       {"users server.Authenticator", "srv"},
 		"server/tracing":      {"provider trace.TracerProvider, accounts server.Authenticator", "srv"},
 		"driver/httpusers":    {"", "users"},
 		"driver/ldapusers":    {"", "users"},
@@ -108,7 +109,7 @@ func imports(text string) string {
 		"github.com/prometheus/client_golang/prometheus", "github.com/spf13/afero", "go.opentelemetry.io/otel/trace", "go.uber.org/zap", "gocloud.dev/blob",
 		own + "driver", own + "driver/httpusers", own + "driver/ldapusers", own + "driver/object", own + "driver/object/cloud",
 		own + "driver/quota", own + "driver/sqlusers", own + "driver/timing", own + "portalloc",
-		own + "server", own + "server/admin", own + "server/admin/web", own + "server/guard", own + "server/metrics", own + "server/notify", own + "server/pace", own + "server/tracing",
+		own + "server", own + "server/admin", own + "server/admin/web", own + "server/guard", own + "server/metrics", own + "server/notify", own + "server/pace", own + "server/shared", own + "server/tracing",
 	} {
 		name := path[strings.LastIndex(path, "/")+1:]
 		if regexp.MustCompile(`(^|[^.\w"/])` + name + `\.[A-Z]`).MatchString(text) {

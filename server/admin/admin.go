@@ -41,6 +41,9 @@ type Options struct {
 	Config func() ConfigState
 	// Security says how connections and the process are protected.
 	Security func() Security
+	// Shared says how the state is that this server shares with others. Nil: it is
+	// alone.
+	Shared func() SharedState
 	// Ready says whether the server should get new clients. Nil: it should, unless
 	// SetReady has said otherwise.
 	Ready func() bool

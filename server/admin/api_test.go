@@ -69,6 +69,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			return nil
 		}
 		o.Reload, o.Drain = func(context.Context) error { return fail() }, fail
+		o.Shared = func() admin.SharedState {
+			return admin.SharedState{Since: time.Now(), Replicas: 3, Cause: "it is away"}
+		}
 	})
 	bare := start(t, func(o *admin.Options) {
 		*o = admin.Options{Server: o.Server, Tokens: o.Tokens}

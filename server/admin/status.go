@@ -75,6 +75,20 @@ type Status struct {
 	Ports PortCounts `json:"ports"`
 	// Bans is how many networks are banned.
 	Bans int `json:"bans"`
+	// Shared is what the server shares with others, nil if it is alone.
+	Shared *SharedState `json:"shared,omitempty"`
+}
+
+// SharedState is how the state is that several servers share.
+type SharedState struct {
+	// Here says whether it can be used; otherwise the server counts by itself.
+	Here bool `json:"here"`
+	// Since is when Here last changed.
+	Since time.Time `json:"since"`
+	// Replicas is how many servers share it.
+	Replicas int `json:"replicas"`
+	// Cause is why it is not here.
+	Cause string `json:"cause,omitempty"`
 }
 
 // Counts are numbers of sessions.
@@ -142,6 +156,10 @@ func (a *Admin) status(snapshot portalloc.Snapshot) Status {
 	}
 	for limit, count := range statistics.OverLimit {
 		s.OverLimit[server.Limit(limit).String()] = count
+	}
+	if a.opts.Shared != nil {
+		state := a.opts.Shared()
+		s.Shared = &state
 	}
 	if a.opts.Bans != nil {
 		s.Bans = len(a.opts.Bans.Bans())

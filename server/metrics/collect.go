@@ -10,7 +10,7 @@ import (
 // Descriptions of what is looked at when it is collected.
 type descriptions struct {
 	commands, sessions, loggedIn, accepted, turnedAway, transfers, bytes, handshakes, notResumed, limits *prometheus.Desc
-	bans, sandboxed, ready                                                                               *prometheus.Desc
+	bans, sandboxed, shared, ready                                                                       *prometheus.Desc
 	portsTotal, portsFree, portsBound, portsRetired, pending, waiting, granted, outcomes                 *prometheus.Desc
 	strangers, exhausted, neverConnected, unreached                                                      *prometheus.Desc
 }
@@ -32,6 +32,7 @@ func describe() descriptions {
 		limits:     d("limit_refusals_total", "What limits have refused, by limit.", "limit"),
 		bans:       d("bans", "Networks that are banned."),
 		sandboxed:  d("sandbox_active", "Whether the process is confined by the kernel (1) or not (0)."),
+		shared:     d("shared_state_up", "Whether the state that is shared with other servers can be used (1) or this server counts by itself (0)."),
 		ready:      d("ready", "Whether the server takes new sessions (1), or drains (0)."),
 
 		portsTotal:     d("passive_ports", "Passive ports that new leases may use."),
@@ -57,7 +58,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	d := describe()
 	for _, desc := range []*prometheus.Desc{
 		d.commands, d.sessions, d.loggedIn, d.accepted, d.turnedAway, d.transfers, d.bytes, d.handshakes, d.notResumed, d.limits,
-		d.bans, d.sandboxed, d.ready,
+		d.bans, d.sandboxed, d.shared, d.ready,
 		d.portsTotal, d.portsFree, d.portsBound, d.portsRetired, d.pending, d.waiting, d.granted, d.outcomes,
 		d.strangers, d.exhausted, d.neverConnected, d.unreached,
 	} {
@@ -80,6 +81,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	}
 	if m.opts.Sandboxed != nil {
 		c.gauge(c.sandboxed, oneIf(m.opts.Sandboxed()))
+	}
+	if m.opts.Shared != nil {
+		c.gauge(c.shared, oneIf(m.opts.Shared()))
 	}
 	if m.opts.Ready != nil {
 		c.gauge(c.ready, oneIf(m.opts.Ready()))

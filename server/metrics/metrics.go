@@ -26,6 +26,9 @@ type Options struct {
 	// Sandboxed says whether the process is confined. Nil: portico_sandbox_active
 	// is not told.
 	Sandboxed func() bool
+	// Shared says whether the state that is shared with other servers can be used.
+	// Nil: portico_shared_state_up is not told.
+	Shared func() bool
 	// Ready says whether the program takes new sessions. Nil: portico_ready is not
 	// told.
 	Ready func() bool

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"crypto/tls"
+	"net/url"
+
+	"go.uber.org/zap"
+
+	"github.com/portico-ftp/portico/cmd/portico/confine"
+	"github.com/portico-ftp/portico/server"
+	"github.com/portico-ftp/portico/server/shared"
+)
+
+// openShared connects to what this server shares with others, nil if it is
+// alone. That Redis is away is no error. The caller closes the state, after the
+// last session.
+func (s *setup) openShared(log *zap.Logger) (*shared.State, error) {
+	c := s.config.Shared
+	if c.Redis == "" {
+		return nil, nil
+	}
+	opts := shared.Options{URL: c.Redis.Reveal(), Prefix: c.Prefix, Lease: c.Lease, Timeout: c.Timeout, Logger: log}
+	if c.PasswordFile != "" {
+		opts.Password = func() (string, error) { return readSecret(string(c.PasswordFile)) }
+		if _, err := opts.Password(); err != nil {
+			return nil, s.fault("shared.password_file", "%v: name a file that the user whom Portico runs as can read", err)
+		}
+	}
+	authorities, err := loadAuthorities(s.config, "shared.ca", c.CA)
+	if err != nil {
+		return nil, err
+	}
+	if authorities != nil {
+		opts.TLS = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
+	}
+	state, err := shared.Open(opts)
+	if err != nil {
+		return nil, s.fault("shared.redis", "%s", withoutPackage(err))
+	}
+	return state, nil
+}
+
+// hookShared has a server count together with others.
+func hookShared(options *server.Options, state *shared.State) {
+	if state != nil {
+		options.SharedSessions = state.Sessions()
+	}
+}
+
+// checkShared tries to reach Redis.
+func (s *setup) checkShared(r *report) {
+	if s.config.Shared.Redis == "" {
+		return
+	}
+	state, err := s.openShared(zap.NewNop())
+	if err != nil {
+		r.add("shared state", "", err)
+		return
+	}
+	defer state.Close()
+	if status := state.Status(); !status.Here {
+		err = s.fault("shared.redis", "%s: Portico would start, and count by itself until Redis is there", status.Cause)
+	}
+	r.add("shared state", s.config.Shared.Redis.String(), err)
+}
+
+// sharedNeeds are Redis, and what it takes to connect again. A socket needs
+// nothing: the kernel does not confine connecting to one.
+func (s *setup) sharedNeeds() confine.Needs {
+	c := s.config.Shared
+	needs := rereading(c.PasswordFile, c.CA, c.SecretFile)
+	address, err := url.Parse(c.Redis.Reveal())
+	if err != nil || address.Scheme == "unix" {
+		return needs
+	}
+	needs.Add(reaching(c.Redis.Reveal(), map[string]uint16{"redis": 6379, "rediss": 6379}))
+	return needs
+}
