@@ -2,6 +2,7 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
+DOCKER   ?= docker
 BIN      := bin/portico
 # The packages whose tests need nothing but Go; e2e comes after them.
 UNIT     = $(shell $(GO) list ./... | grep -v -e /e2e$$ -e /e2e/firewall$$ -e /bench$$)
@@ -124,3 +125,9 @@ dist: ## archives, deb, rpm, bills of materials and SHA256SUMS into bin/dist (PL
 .PHONY: reproducible
 reproducible: ## make the distribution of the last commit twice, in two places, and compare (PLATFORMS=linux/amd64)
 	deploy/dist/reproducible.sh $(PLATFORMS)
+
+.PHONY: image
+image: ## the container image portico, by docker (DOCKER=podman for another engine)
+	$(DOCKER) build -f deploy/docker/Dockerfile -t portico \
+		--build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg COMMIT=$$(git rev-parse HEAD) \
+		--build-arg COMMIT_DATE=$$(TZ=UTC0 git show -s --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd) .

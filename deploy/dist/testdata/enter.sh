@@ -1,7 +1,8 @@
 #!/bin/sh
 # enter.sh FOLDER PACKAGES COMMAND… runs COMMAND in a root that starts as this
 # machine is and is thrown away: what COMMAND writes goes into memory. FOLDER is an
-# empty directory, PACKAGES appears as /run/dist. For unshare --mount --net.
+# empty directory, PACKAGES appears as /run/dist. The directories in $KEEP are the
+# machine's. For unshare --mount, with --net if COMMAND needs no other machine.
 set -e
 
 folder=$1
@@ -18,5 +19,9 @@ mount -t tmpfs -o mode=0755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mkdir "$root/run/dist"
 mount --bind "$packages" "$root/run/dist"
+for kept in $KEEP; do
+	mkdir -p "$root$kept"
+	mount --bind "$kept" "$root$kept"
+done
 ip link set lo up
 exec chroot "$root" "$@"
