@@ -25,7 +25,8 @@ unpack() {
 	if [ "$(id -u)" -eq 0 ] && id _apt >/dev/null 2>&1; then
 		chown _apt "$work/debs"
 	fi
-	(cd "$work/debs" && apt-get download -qq "$@")
+	# Lists of some age name packages that the mirror no longer has.
+	(cd "$work/debs" && { apt-get download -qq "$@" || { apt-get update -qq && apt-get download -qq "$@"; }; })
 	for package in "$work"/debs/*.deb; do
 		dpkg -x "$package" "$work/root"
 	done
@@ -37,9 +38,6 @@ unpack() {
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "The servers to compare with come from Debian's packages: this needs apt-get and dpkg" >&2
 	exit 1
-fi
-if ! apt-cache show vsftpd >/dev/null 2>&1; then
-	apt-get update -qq
 fi
 unpack vsftpd vsftpd libwrap0
 unpack pure-ftpd pure-ftpd pure-ftpd-common libsodium23

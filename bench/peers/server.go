@@ -64,6 +64,7 @@ func (l *lab) start(p *peer, ports ports) (*server, error) {
 	}
 	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
 	cmd.SysProcAttr.Setpgid = true // an interrupt of the benchmark is for us: we end it
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	if cmd.Stderr == nil {
 		cmd.Stderr = os.Stderr
 	}
