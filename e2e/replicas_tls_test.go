@@ -113,4 +113,3 @@ func (r *replicas) mirror(t *testing.T, want []byte, reached map[int]bool) {
 		reached[(port-r.advertised.first)/sliceSize] = true
 	}
 }
-
