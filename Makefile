@@ -2,10 +2,11 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
+DOCKER   ?= docker
 BIN      := bin/portico
 # The packages whose tests need nothing but Go; e2e comes after them.
 UNIT     = $(shell $(GO) list ./... | grep -v -e /e2e$$ -e /e2e/firewall$$ -e /bench$$)
-# Arguments of `make run`, as in: make run ARGS="--listen 127.0.0.1:2121"
+# Arguments of `make run` and `make bench-peers`, as in: make run ARGS="--listen 127.0.0.1:2121"
 ARGS     ?=
 
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ run: build ## build and serve the demo folder bin/demo (ARGS="--listen :2122" ad
 	@e2e/run-demo.sh $(BIN) bin/demo $(ARGS)
 
 .PHONY: test
-test: clients lint unit chart e2e e2e-firewall ## everything a change must pass: lint, unit tests with -race, end-to-end tests
+test: clients lint unit chart e2e e2e-firewall e2e-dist ## everything a change must pass: lint, unit tests with -race, end-to-end tests
 
 .PHONY: docs
 docs: ## make docs/configuration.md and the man pages anew, from comments, defaults and help texts
@@ -48,6 +49,7 @@ lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	staticcheck=$$($(GO) tool -n staticcheck) && cd deploy/dist && $(GO) vet ./... && $$staticcheck ./...
 
 .PHONY: unit
 unit: s3server ## unit tests with -race, shuffled
@@ -74,6 +76,11 @@ e2e: s3server ## the built server against curl, lftp, Python ftplib and a Go cli
 e2e-firewall: clients ## the built server behind real firewalls, in network namespaces (root); prints the matrix
 	cd e2e/firewall && $(GO) test -race -shuffle=on -count=1 -timeout 10m -parallel 40
 
+# Uncached, as e2e is.
+.PHONY: e2e-dist
+e2e-dist: clients ## the Debian package installed, used and removed, and the image's steps, in roots of their own (root)
+	cd deploy/dist && $(GO) test -count=1 -timeout 10m ./...
+
 .PHONY: race
 race: ## unit tests ten times and e2e with a server built for the race detector
 	$(GO) test -race -shuffle=on -count=10 $(UNIT)
@@ -94,6 +101,12 @@ bench: build ## benchmarks of the packages, then the server's numbers beside the
 	$(GO) test -run '^$$' -bench . -benchmem $(UNIT)
 	$(GO) run ./bench -server $(BIN)
 
+.PHONY: bench-peers
+bench-peers: build ## portico beside vsftpd, Pure-FTPd, ProFTPD, pyftpdlib and ftpserverlib (root, Debian; ARGS="-quick -only logins")
+	bench/install-peers.sh bin/peers
+	$(GO) build -o bin/bench-peers ./bench/peers
+	bin/bench-peers -portico $(BIN) -peers bin/peers $(ARGS)
+
 .PHONY: cover
 cover: ## test coverage by function, in bin/cover.html too
 	@mkdir -p bin
@@ -109,3 +122,18 @@ cross: ## build for Linux, macOS, Windows and FreeBSD, amd64 and arm64, into bin
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o bin/cross/portico-$$os-$$arch$$suffix ./cmd/portico; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build ./...; \
 	done; done
+
+# PLATFORMS=linux/amd64,windows/arm64 makes fewer than all eight.
+.PHONY: dist
+dist: ## archives, deb, rpm, bills of materials and SHA256SUMS into bin/dist (PLATFORMS=linux/amd64 for some)
+	cd deploy/dist && $(GO) run . -out ../../bin/dist $(if $(PLATFORMS),-platforms $(PLATFORMS))
+
+.PHONY: reproducible
+reproducible: ## make the distribution of the last commit twice, in two places, and compare (PLATFORMS=linux/amd64)
+	deploy/dist/reproducible.sh $(PLATFORMS)
+
+.PHONY: image
+image: ## the container image portico, by docker (DOCKER=podman for another engine)
+	$(DOCKER) build -f deploy/docker/Dockerfile -t portico \
+		--build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg COMMIT=$$(git rev-parse HEAD) \
+		--build-arg COMMIT_DATE=$$(TZ=UTC0 git show -s --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd) .

@@ -67,12 +67,12 @@ func (d *decoder) variable(k key, text string) (reflect.Value, bool) {
 	return d.value(k, raw)
 }
 
-// isForeign recognizes the variables that are not for this package: the
-// password of `portico doctor`, and the service links that Kubernetes puts
+// isForeign recognizes the variables that are not for this package: those of
+// commands, and the service links that Kubernetes puts
 // into each pod of a namespace in which a Service is named portico or
 // portico-….
 func isForeign(name, text string) bool {
-	if name == envPrefix+"PASSWORD" || name == envPrefix+"ADMIN_TOKEN" { // of commands
+	if slices.Contains([]string{"PASSWORD", "ADMIN_TOKEN", "USER", "PASSWORD_HASH"}, strings.TrimPrefix(name, envPrefix)) {
 		return true
 	}
 	serviceLink := regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)

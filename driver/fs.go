@@ -62,7 +62,9 @@ func NewFS(fs afero.Fs) *FS {
 // The handle's type has a method OSFile() *os.File, which
 // returns the operating system's file behind it, or nil, for those who move
 // bytes by other means than Read and Write; that file is the handle's own and
-// must not be closed or used after the handle is closed.
+// must not be closed or used after the handle is closed. CopyFrom(io.Reader,
+// int64) (int64, error) does so for an upload: it writes that many bytes, or fewer
+// at the end of the reader, within the kernel if it can.
 func (f *FS) GetHandle(name string, flags int, offset int64) (ftpserver.FileTransfer, error) {
 	open := f.openDownload
 	if changes(flags) {

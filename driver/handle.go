@@ -36,6 +36,17 @@ func (h *handle) Write(p []byte) (int, error) {
 	return n, h.failed("write", err)
 }
 
+// CopyFrom takes up to n bytes from r, fewer at its end. Where OSFile is not nil
+// and r is a socket the kernel copies, on Linux (splice(2)).
+func (h *handle) CopyFrom(r io.Reader, n int64) (int64, error) {
+	var file io.Writer = h.file
+	if bare := h.OSFile(); bare != nil {
+		file = bare
+	}
+	copied, err := io.Copy(file, io.LimitReader(r, n))
+	return copied, h.failed("write", err)
+}
+
 // Seek implements io.Seeker.
 func (h *handle) Seek(offset int64, whence int) (int64, error) {
 	position, err := h.file.Seek(offset, whence)

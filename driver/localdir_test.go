@@ -138,3 +138,25 @@ func TestDirectoryIsReadWhileItChanges(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesAloneAreThoseOfTheDirectory(t *testing.T) {
+	t.Parallel()
+	local, _ := listedHome(t, 3000)
+	files := driver.NewFS(driver.NewUploads(local, "alice", driver.UploadOptions{}))
+	running, err := files.GetHandle("/running", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0)
+	must(t, err)
+	want, err := files.ReadDir("/")
+	must(t, err)
+	got, err := files.ReadNames("/")
+	must(t, errors.Join(err, running.Close()))
+	name := func(info os.FileInfo) string { return info.Name() }
+	if len(want) != 3000 || !slices.EqualFunc(got, want, func(a, b os.FileInfo) bool { return name(a) == name(b) }) {
+		t.Errorf("%d names, want those of the %d entries", len(got), len(want))
+	}
+	if _, err := files.ReadNames("/00001"); err == nil {
+		t.Error("a file is read as a directory")
+	}
+	if _, err := files.ReadNames("/absent"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want %v", err, os.ErrNotExist)
+	}
+}

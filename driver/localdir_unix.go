@@ -4,20 +4,15 @@ package driver
 
 import (
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// statBatch is how many entries of a directory are looked at in one go. A
-	// directory that has no more is read without further goroutines.
-	statBatch = 256
 	// statWorkers look at batches at the same time. On a local disk they keep
 	// the processors busy; on a network file system each waits for the other end.
 	statWorkers = 8
@@ -37,7 +32,7 @@ func (f *localFile) Readdir(count int) ([]os.FileInfo, error) {
 		return nil, err
 	}
 	looks := &dirLooks{dir: conn}
-	entries, err := f.readNames(looks.begin)
+	entries, err := f.batches(looks.begin)
 	slices.SortFunc(entries, byName)
 	if err := errors.Join(err, looks.wait()); err != nil {
 		return nil, err
@@ -45,30 +40,40 @@ func (f *localFile) Readdir(count int) ([]os.FileInfo, error) {
 	return slices.DeleteFunc(entries, isGone), nil
 }
 
-func isGone(info os.FileInfo) bool { return info.Mode() == modeGone }
+// Readdirnames implements afero.File.
+func (f *localFile) Readdirnames(count int) ([]string, error) {
+	if f.begun = f.begun || count > 0; f.begun {
+		return f.File.Readdirnames(count)
+	}
+	var names []string
+	err := f.eachBatch(func(batch []shown) {
+		for i := range batch {
+			names = append(names, batch[i].name)
+		}
+	})
+	return names, err
+}
 
-// readNames reads the names of a directory and hands the entries on batch by
-// batch, to have the rest filled in.
-func (f *localFile) readNames(hand func([]shown)) ([]os.FileInfo, error) {
-	var entries []os.FileInfo
-	for {
-		names, err := f.Readdirnames(statBatch)
-		batch := make([]shown, len(names))
-		for i, name := range names {
-			batch[i].name = name
+// batches reads the names of a directory, and hands the entries on batch by
+// batch to have the rest filled in.
+func (f *localFile) batches(hand func([]shown)) ([]os.FileInfo, error) {
+	var batches [][]shown
+	total := 0
+	err := f.eachBatch(func(batch []shown) {
+		total += len(batch)
+		batches = append(batches, batch)
+		hand(batch)
+	})
+	entries := make([]os.FileInfo, 0, total)
+	for _, batch := range batches {
+		for i := range batch {
 			entries = append(entries, &batch[i])
 		}
-		switch {
-		case len(batch) > 0:
-			hand(batch)
-		case err == io.EOF:
-			return entries, nil
-		}
-		if err != nil && err != io.EOF {
-			return entries, err
-		}
 	}
+	return entries, err
 }
+
+func isGone(info os.FileInfo) bool { return info.Mode() == modeGone }
 
 // dirLooks is the work of looking at the entries of a directory. The first batch
 // waits for the second: only then are there others to share it with.
@@ -147,7 +152,8 @@ func (s *shown) lookIn(dir int) error {
 	case err != nil:
 		return &os.PathError{Op: "lstat", Path: s.name, Err: err}
 	default:
-		s.size, s.mode, s.modTime = stat.Size, fileMode(uint32(stat.Mode)), time.Unix(stat.Mtim.Unix())
+		seconds, nanoseconds := stat.Mtim.Unix()
+		s.size, s.mode, s.seconds, s.nanoseconds = stat.Size, fileMode(uint32(stat.Mode)), seconds, int32(nanoseconds)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/afero"
 )
@@ -55,11 +56,11 @@ func (m *Mounts) entriesIn(dir string) []os.FileInfo {
 
 // entry shows a mount as a directory even if its storage is out of reach.
 func (m *Mounts) entry(name string) os.FileInfo {
-	entry := &shown{name: path.Base(name), mode: os.ModeDir | 0o555}
-	if info, err := m.Stat(name); err == nil {
-		entry.mode, entry.modTime = os.ModeDir|info.Mode()&os.ModePerm, info.ModTime()
+	info, err := m.Stat(name)
+	if err != nil {
+		return newShown(path.Base(name), 0, os.ModeDir|0o555, time.Time{})
 	}
-	return entry
+	return newShown(path.Base(name), 0, os.ModeDir|info.Mode()&os.ModePerm, info.ModTime())
 }
 
 // mountDir is a directory in whose listing mounts appear. They cover what has
@@ -109,10 +110,18 @@ func (d *mountDir) next(count int) ([]os.FileInfo, error) {
 	return rest, nil
 }
 
-// Readdirnames implements afero.File.
+// Readdirnames implements afero.File. All names at once take no look at the
+// entries.
 func (d *mountDir) Readdirnames(count int) ([]string, error) {
-	entries, err := d.Readdir(count)
-	return namesOf(entries), err
+	if count > 0 || d.given > 0 {
+		entries, err := d.Readdir(count)
+		return namesOf(entries), err
+	}
+	names, err := d.File.Readdirnames(count)
+	d.given = len(d.mounts)
+	mounts := namesOf(d.mounts)
+	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(mounts, name) })
+	return append(names, mounts...), err
 }
 
 func namesOf(entries []os.FileInfo) []string {

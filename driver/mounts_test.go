@@ -51,6 +51,11 @@ func TestMountsShowOneTree(t *testing.T) {
 		if got := namesIn(t, tree.fs, dir); got != want {
 			t.Errorf("%s lists %q, want %q", dir, got, want)
 		}
+		names, err := tree.fs.ReadNames(dir)
+		must(t, err)
+		if got := joined(names); got != want {
+			t.Errorf("the names alone of %s are %q, want %q", dir, got, want)
+		}
 		if info, err := tree.fs.Stat(dir); err != nil || !info.IsDir() {
 			t.Errorf("Stat(%q) = %v", dir, err)
 		}
@@ -66,6 +71,14 @@ func TestMountsShowOneTree(t *testing.T) {
 	if _, err := tree.fs.Stat("/pub/missing"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/pub/missing") {
 		t.Errorf("SIZE of nothing: %v", err)
 	}
+}
+
+func joined(entries []os.FileInfo) string {
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	return strings.Join(names, " ")
 }
 
 func TestMountsAreListedInPortionsToo(t *testing.T) {

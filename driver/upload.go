@@ -137,7 +137,7 @@ func (u *Uploads) orPartial(name string, info os.FileInfo, err error) (os.FileIn
 		return info, err
 	}
 	if partial, found := u.partial(name); found {
-		return partialInfo{&shown{name: path.Base(ftpPath(name)), size: partial.size, mode: 0o600, modTime: partial.modTime}}, nil
+		return partialInfo{newShown(path.Base(ftpPath(name)), partial.size, 0o600, partial.modTime)}, nil
 	}
 	return nil, err
 }
@@ -292,6 +292,12 @@ func (f *openedFile) Readdir(count int) ([]os.FileInfo, error) {
 
 // Readdirnames implements afero.File and leaves hidden files out.
 func (f *openedFile) Readdirnames(count int) ([]string, error) {
-	entries, err := f.Readdir(count)
-	return namesOf(entries), err
+	for {
+		names, err := f.File.Readdirnames(count)
+		read := len(names)
+		names = slices.DeleteFunc(names, isReserved)
+		if count <= 0 || len(names) > 0 || read == 0 || err != nil {
+			return names, err
+		}
+	}
 }

@@ -16,7 +16,7 @@ func TestFullDisk(t *testing.T) {
 	needMountNamespace(t)
 	s := newSite(t)
 	cmd := exec.Command("unshare", "--mount", "sh", "-c", fmt.Sprintf(
-		`mount -t tmpfs -o size=1m,mode=0777 portico-e2e %s && exec setpriv --reuid %d --regid %d --clear-groups %s serve --config %s`,
+		`mount -t tmpfs -o size=16m,mode=0777 portico-e2e %s && exec setpriv --reuid %d --regid %d --clear-groups %s serve --config %s`,
 		s.home, suite.identity.uid, suite.identity.gid, suite.binary, s.configFile()))
 	launch(t, cmd).awaitGreeting(t, s.controlAddress())
 	r := dialRaw(t, s.controlAddress())
@@ -27,7 +27,7 @@ func TestFullDisk(t *testing.T) {
 	r.expect(226)
 	for _, name := range []string{"/file", "/new"} {
 		conn := r.stor(name)
-		_, _ = io.CopyN(conn, endless{}, 4<<20) // fails when the server has had enough
+		_, _ = io.CopyN(conn, endless{}, 64<<20) // fails when the server has had enough
 		_ = conn.Close()
 		if text := r.expect(552); !strings.Contains(text, "space") {
 			t.Errorf("%s: the reply is %q, want it to speak of space", name, text)
@@ -39,7 +39,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	r.expect(226)
 	conn = r.stor("/fits") // nothing of the failed uploads fills the disk
-	_, _ = io.CopyN(conn, endless{}, 900<<10)
+	_, _ = io.CopyN(conn, endless{}, 15<<20)
 	_ = conn.Close()
 	r.expect(226)
 }

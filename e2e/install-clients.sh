@@ -12,11 +12,12 @@ command -v lftp >/dev/null 2>&1 || missing="$missing lftp"
 python3 -c 'import ftplib, ssl' >/dev/null 2>&1 || missing="$missing python3"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 if [ "$(uname -s)" = Linux ]; then
-	for program in nft iptables ip setpriv conntrack haproxy redis-server slapd webalizer logrotate chromium; do
+	for program in nft iptables ip setpriv conntrack haproxy redis-server slapd webalizer logrotate chromium rpm systemd-analyze systemd-socket-activate; do
 		PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1 && continue
 		case $program in
 		nft) missing="$missing nftables" ;;
 		ip) missing="$missing iproute2" ;;
+		systemd-*) missing="$missing systemd" ;;
 		setpriv) missing="$missing util-linux" ;;
 		chromium) missing="$missing chromium fonts-dejavu-core" ;;
 		*) missing="$missing $program" ;;

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -76,7 +77,7 @@ func (d *dataConn) open(way direction) (net.Conn, error) {
 		return d.stream, nil
 	}
 	d.raw.SetDeadline(deadline(time.Now(), d.stall))
-	d.socket = &tlsSocket{Conn: d.raw, buffers: d.buffers}
+	d.socket = &tlsSocket{Conn: d.raw, buffers: d.buffers, stall: d.stall}
 	conn, err := d.session.handshakeData(d.socket, way)
 	if err != nil {
 		return nil, d.fail(err)
@@ -102,7 +103,9 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	if err != nil {
 		return 0, d.fail(err)
 	}
-	d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
+	if d.socket == nil {
+		d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
+	}
 	n, err := conn.Read(p[:most])
 	d.in.Add(int64(n))
 	d.up.Spend(int64(n))
@@ -121,19 +124,25 @@ func (d *dataConn) Read(p []byte) (int, error) {
 }
 
 // bulkAfter is how much of an upload must have come, in reads of half a block
-// or more, before it goes on in larger blocks.
+// or more, before it goes on by larger steps.
 const bulkAfter = 4 << 20
 
-// WriteTo copies an upload to w, the engine's file. Copying in blocks costs no
-// more processor time than splice(2), less on a busy machine, and w sees every
-// byte: quotas are checked while writing. An upload that is fast goes on in
-// larger blocks.
+// WriteTo copies an upload to w, the engine's file. One that is fast goes on
+// within the kernel, or else in larger blocks; many small ones need no pipe each.
 func (d *dataConn) WriteTo(w io.Writer) (total int64, err error) {
+	enough := bulkAfter
+	if d.encrypted {
+		enough = 0 // blocks that the processor's cache holds suit decryption better
+	}
 	block := d.buffers.getBlock()
-	total, more, err := d.copyBlocks(w, *block, bulkAfter)
+	total, more, err := d.copyBlocks(w, *block, enough)
 	d.buffers.putBlock(block)
 	if err != nil || !more {
 		return total, err
+	}
+	if file := d.spliceTarget(w); file != nil {
+		n, err := d.splice(file)
+		return total + n, err
 	}
 	bulk := d.buffers.getBulk()
 	defer d.buffers.putBulk(bulk)
@@ -141,12 +150,52 @@ func (d *dataConn) WriteTo(w io.Writer) (total int64, err error) {
 	return total + n, err
 }
 
+// kernelWriter is what the engine's file has if its bytes need not be seen.
+type kernelWriter interface {
+	OSFile() *os.File // nil: they must be seen
+	// CopyFrom takes n bytes from r, fewer at its end, within the kernel if r is
+	// a socket.
+	CopyFrom(r io.Reader, n int64) (int64, error)
+}
+
+// spliceTarget returns w if the kernel can copy from the socket to it, else nil.
+func (d *dataConn) spliceTarget(w io.Writer) kernelWriter {
+	file, ok := w.(kernelWriter)
+	_, socket := d.raw.(syscall.Conn)
+	if !ok || !socket || d.encrypted || runtime.GOOS != "linux" || file.OSFile() == nil {
+		return nil
+	}
+	return file
+}
+
+// splice copies the rest of an upload within the kernel, in chunks as sendfile
+// does.
+func (d *dataConn) splice(file kernelWriter) (total int64, err error) {
+	for {
+		chunk, err := d.up.Await(d.ctx, kernelChunk)
+		if err != nil {
+			return total, d.fail(err)
+		}
+		d.raw.SetReadDeadline(deadline(time.Now(), d.stall))
+		n, err := file.CopyFrom(d.raw, chunk)
+		total += n
+		d.in.Add(n)
+		d.up.Spend(n)
+		switch {
+		case err == nil && n < chunk:
+			return total, d.session.uploadCut(true)
+		case err != nil && (n == 0 || !isTimeout(err)):
+			return total, d.failUnlessFile(err)
+		}
+	}
+}
+
 // copyBlocks copies to the end of the upload, or until so much (0: no limit)
 // has come in large reads; then there may be more.
 func (d *dataConn) copyBlocks(w io.Writer, buf []byte, enough int) (total int64, more bool, err error) {
 	large := 0
 	for enough == 0 || large < enough {
-		n, err := d.Read(buf)
+		n, err := d.fill(buf)
 		if n > 0 {
 			written, writeErr := w.Write(buf[:n])
 			total += int64(written)
@@ -164,6 +213,17 @@ func (d *dataConn) copyBlocks(w io.Writer, buf []byte, enough int) (total int64,
 		}
 	}
 	return total, true, nil
+}
+
+// fill reads once, and under TLS, which gives a record at a time, as often as
+// records have come.
+func (d *dataConn) fill(buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil && (n == 0 || d.socket.hasRecord()) {
+		var more int
+		more, err = d.Read(buf[n:])
+		n += more
+	}
+	return n, err
 }
 
 // Write sends or gathers p. An empty write makes sure that the handshake has
@@ -292,10 +352,22 @@ func (d *dataConn) sendfile(file *os.File) (total int64, err error) {
 // failUnlessFile records a failure of the connection, but not one of the file.
 // The two cannot be told apart by type where the kernel copies.
 func (d *dataConn) failUnlessFile(err error) error {
-	if errors.Is(err, syscall.EIO) {
+	var errno syscall.Errno
+	if errors.As(err, &errno) && !isOfConnection(errno) {
 		return err
 	}
 	return d.fail(err)
+}
+
+// isOfConnection says whether a system call says this of a connection, and of no
+// file.
+func isOfConnection(errno syscall.Errno) bool {
+	switch errno {
+	case syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT, syscall.ENOTCONN,
+		syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.ENETRESET:
+		return true
+	}
+	return false
 }
 
 // Close sends what has been gathered and ends the stream; under TLS it says

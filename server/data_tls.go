@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net"
+	"time"
 )
 
 // tlsSocket is the socket under the TLS of a data connection. TLS writes and
@@ -14,6 +15,7 @@ import (
 type tlsSocket struct {
 	net.Conn
 	buffers *buffers
+	stall   time.Duration // for each read after the handshake, 0: any
 	ended   bool
 
 	gathering bool    // the handshake is over
@@ -22,6 +24,9 @@ type tlsSocket struct {
 	in        *[]byte // block that in[from:to] has been read ahead into
 	from, to  int
 }
+
+// maxRecord is how long a record of TLS may be (RFC 8446 §5.2, RFC 5246 §6.2.3).
+const maxRecord = recordHeader + 1<<14 + 2048
 
 // startGathering is called after the handshake, whose messages must not wait.
 func (s *tlsSocket) startGathering() { s.gathering = true }
@@ -72,6 +77,7 @@ func (s *tlsSocket) Read(p []byte) (int, error) {
 		if s.in == nil {
 			s.in = s.buffers.getBlock()
 		}
+		s.Conn.SetReadDeadline(deadline(time.Now(), s.stall))
 		n, err := s.Conn.Read(*s.in)
 		s.from, s.to = 0, n
 		if n == 0 {
@@ -82,6 +88,10 @@ func (s *tlsSocket) Read(p []byte) (int, error) {
 	s.from += n
 	return n, nil
 }
+
+// hasRecord says whether so much has been read ahead that the next read of TLS
+// will not wait. Nil has none.
+func (s *tlsSocket) hasRecord() bool { return s != nil && s.to-s.from >= maxRecord }
 
 func (s *tlsSocket) note(n int, err error) (int, error) {
 	if err == io.EOF {

@@ -33,17 +33,17 @@
 //	                                    tmpfs  ext4
 //	RETR  sendfile                       0.18  0.16  taken in clear, TYPE I
 //	      buffer of 256 KiB              0.47  0.33
-//	STOR  splice                         0.62  0.82
-//	      buffer of 256 KiB              0.79  0.72  taken at first
-//	      buffer of 4 MiB                0.58  0.62  taken once an upload is fast
+//	STOR  splice                         0.62  0.82  taken once an upload is fast, in clear
+//	      buffer of 256 KiB              0.79  0.72  taken at first, under TLS, and by quotas
+//	      buffer of 4 MiB                0.58  0.62  taken where the kernel cannot copy
 //	TLS   RETR, io.Copy to a tls.Conn    0.67  0.58
 //	      RETR, records gathered         0.64  0.60  taken
 //	      STOR, io.Copy from a tls.Conn  1.24  1.13
 //	      STOR, records read ahead       1.19  1.25  taken
 //
-// A buffer for STOR also shows every byte to quotas and bandwidth limits. Means
-// of STOR to ext4 scatter widely, and splice was cheaper in some runs; see
-// docs/performance.md for that and for the targets that are missed.
+// Splice is cheaper where nothing else runs, a large buffer on a busy machine;
+// see docs/performance.md. Files that have to see their bytes, as those of quotas
+// do, get blocks.
 //
 // # Life
 //

@@ -118,7 +118,7 @@ func (l *listing) entries(fs *driver.FS) ([]os.FileInfo, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir() && !l.options.itself:
-		entries, err := fs.ReadDir(l.dir)
+		entries, err := l.read(fs, l.dir)
 		return l.visible(entries), err
 	case l.verb == "MLSD":
 		return nil, errNotListable
@@ -127,13 +127,21 @@ func (l *listing) entries(fs *driver.FS) ([]os.FileInfo, error) {
 	return []os.FileInfo{info}, nil
 }
 
+// read looks at the entries only if more than their names is wanted.
+func (l *listing) read(fs *driver.FS, dir string) ([]os.FileInfo, error) {
+	if l.verb == "NLST" && !l.options.byTime && !l.options.bySize {
+		return fs.ReadNames(dir)
+	}
+	return fs.ReadDir(dir)
+}
+
 // matches lists the entries that fit the pattern in the path's last element.
 func (l *listing) matches(fs *driver.FS) ([]os.FileInfo, error) {
 	pattern := path.Base(l.dir)
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, err
 	}
-	entries, err := fs.ReadDir(path.Dir(l.dir))
+	entries, err := l.read(fs, path.Dir(l.dir))
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,13 @@ type crowdedDir struct {
 
 func (d crowdedDir) Readdir(int) ([]os.FileInfo, error) { return slices.Clone(d.entries), nil }
 
+func (d crowdedDir) Readdirnames(int) (names []string, err error) {
+	for _, entry := range d.entries {
+		names = append(names, entry.Name())
+	}
+	return names, nil
+}
+
 // namedInfo is a file that differs from another in its name.
 type namedInfo struct {
 	os.FileInfo

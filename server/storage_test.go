@@ -217,6 +217,8 @@ func (f *brokenFile) Write(p []byte) (int, error) { return 0, syscall.EIO }
 
 func (f *brokenFile) Readdir(int) ([]os.FileInfo, error) { return nil, syscall.EIO }
 
+func (f *brokenFile) Readdirnames(int) ([]string, error) { return nil, syscall.EIO }
+
 func TestStorageThatFails(t *testing.T) {
 	t.Parallel()
 	fs := brokenFs{Fs: afero.NewMemMapFs()}

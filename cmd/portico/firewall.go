@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portico-ftp/portico/cmd/portico/firewall"
+	"github.com/portico-ftp/portico/config"
 	"github.com/portico-ftp/portico/portalloc"
 )
 
@@ -24,6 +26,7 @@ type firewallFlags struct {
 	servers     []string
 	clients     []string
 	clientPorts string
+	replica     int // -1: all of them
 	helper      bool
 	diff        bool
 }
@@ -73,6 +76,7 @@ func (f *firewallFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.servers, "server", nil, "address of the server, an IP address or a host name; may be repeated. A client's site uses public_address without it")
 	flags.StringSliceVar(&f.clients, "clients", nil, "networks of the clients, such as 192.0.2.0/24; may be repeated")
 	flags.StringVar(&f.clientPorts, "client-ports", "", "ports on which clients wait in active mode, such as 50000-50099 (default 1024-65535)")
+	flags.IntVar(&f.replica, "replica", -1, "with passive.slice, print what the machine of one replica needs, by its ordinal (default: what all of them need)")
 	flags.BoolVar(&f.helper, "helper", false, "make the firewall read FTP, where it can")
 	flags.BoolVar(&f.diff, "diff", false, "compare with the loaded rules (nftables and iptables)")
 }
@@ -111,6 +115,9 @@ func (p *program) firewallRequest(ctx context.Context, settings *serveFlags, f *
 	}
 	service, err := firewallService(cfg)
 	faults = append(faults, err)
+	if errors.Join(faults...) == nil {
+		faults = append(faults, f.takeReplica(cfg, &service))
+	}
 	request := firewall.Request{
 		Service: service,
 		Side:    firewall.Side(f.side),
@@ -130,6 +137,25 @@ func (p *program) firewallRequest(ctx context.Context, settings *serveFlags, f *
 	request.Servers, err = resolveServers(ctx, f.servers)
 	request.ServerName = strings.Join(f.servers, ", ")
 	return request, errors.Join(append(faults, err)...)
+}
+
+// takeReplica makes the service that of one replica if that is asked for.
+func (f *firewallFlags) takeReplica(cfg *config.Config, service *firewall.Service) error {
+	switch {
+	case f.replica == -1:
+		return nil
+	case f.replica < 0:
+		return fmt.Errorf("--replica %d: no replica has such an ordinal: the first is 0", f.replica)
+	case cfg.Passive.Slice == "":
+		return fmt.Errorf("--replica %d: passive.slice is not set, so there is one server: leave --replica out", f.replica)
+	}
+	cfg.Passive.Slice = config.Slice(strconv.Itoa(f.replica))
+	if _, err := cfg.KeepSlice(nil, ""); err != nil {
+		return fmt.Errorf("--replica %d: %w", f.replica, err)
+	}
+	service.Passive, service.Advertised = cfg.Passive.Ports, cfg.Passive.AdvertisedPorts
+	service.SlicePorts, service.Replica = 0, strconv.Itoa(f.replica)
+	return nil
 }
 
 func parseNetworks(flag string, texts []string) ([]netip.Prefix, error) {

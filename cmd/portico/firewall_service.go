@@ -16,6 +16,7 @@ func firewallService(cfg *config.Config) (firewall.Service, error) {
 	service := firewall.Service{
 		Passive:     cfg.Passive.Ports,
 		Advertised:  cfg.Passive.AdvertisedPorts,
+		SlicePorts:  cfg.Passive.SlicePorts,
 		Active:      cfg.Active.Enabled,
 		SourcePorts: sourcePorts(cfg.Active.SourcePort),
 		TLSOffered:  cfg.TLS.Offered(),

@@ -43,6 +43,32 @@ tls: {self_signed: true, require: login}
 	}
 }
 
+// What stands in front of all replicas lets through the ports of all of them.
+func TestFirewallOfReplicas(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "portico.yaml", `
+passive: {ports: "21100-21105", advertised_ports: "31100-31105", slice: auto, slice_ports: 2}
+`)
+	tests := map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"all":             {nil, 0, "tcp dport 21100-21105 "},
+		"one":             {[]string{"--replica", "1"}, 0, "tcp dport 21102-21103 "},
+		"one, outside":    {[]string{"--replica", "1", "--side", "client"}, 0, "tcp dport 31102-31103 "},
+		"no such replica": {[]string{"--replica", "3"}, 1, "passive.slice: the replica of ordinal 3 has no ports"},
+		"no ordinal":      {[]string{"--replica", "-2"}, 1, "--replica -2: no replica has such an ordinal"},
+		"the only server": {[]string{"--replica", "0", "--config", writeFile(t, "one.yaml", "banner: hello")}, 1, "--replica 0: passive.slice is not set"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			execute(t, "", nil, append([]string{"firewall", "--for", "nftables", "--config", file}, test.args...)...).want(t, test.code, test.want)
+		})
+	}
+}
+
 func TestFirewallSourcePorts(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]string{

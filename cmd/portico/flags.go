@@ -29,7 +29,15 @@ type serveFlags struct {
 	logLevel      string
 
 	generatedHash string // of the password of generatedUser, once there is one
+	fromEnviron   bool   // a user of DIR comes from the environment; set by load
 }
+
+// These name a user of DIR as --user does, for containers: what is in the
+// environment of one can be read by many, so it is a hash.
+const (
+	userVariable = "PORTICO_USER"
+	hashVariable = "PORTICO_PASSWORD_HASH"
+)
 
 func (f *serveFlags) takeDirectory(args []string) {
 	if len(args) > 0 {
@@ -61,12 +69,12 @@ func (f *serveFlags) registerNetwork(cmd *cobra.Command) {
 // load reads the configuration with the flags on top. Like config.Load, it
 // returns what it could read together with the faults.
 func (f *serveFlags) load(environ []string) (*config.Config, error) {
-	overrides, flagsErr := f.overrides()
+	overrides, flagsErr := f.overrides(environ)
 	cfg, err := config.Load(config.LoadOptions{File: f.file, Environ: environ, Overrides: overrides})
 	return cfg, errors.Join(flagsErr, err)
 }
 
-func (f *serveFlags) overrides() (map[string]any, error) {
+func (f *serveFlags) overrides(environ []string) (map[string]any, error) {
 	overrides := map[string]any{}
 	for key, value := range map[string]string{
 		"passive.ports":          f.passivePorts,
@@ -84,7 +92,7 @@ func (f *serveFlags) overrides() (map[string]any, error) {
 	if len(f.listen) > 0 {
 		overrides["listeners"] = f.listeners()
 	}
-	users, err := f.userEntries()
+	users, err := f.userEntries(environ)
 	if len(users) > 0 {
 		overrides["users"] = users
 	}
@@ -99,13 +107,17 @@ func (f *serveFlags) listeners() []any {
 	return listeners
 }
 
-// userEntries turns --user into entries of users, with hashed passwords.
-func (f *serveFlags) userEntries() ([]any, error) {
+// userEntries turns --user, or else the two variables, into entries of users,
+// with hashed passwords.
+func (f *serveFlags) userEntries(environ []string) ([]any, error) {
 	if f.directory == "" {
 		if len(f.users) > 0 || f.anonymous {
 			return nil, errors.New("--user and --anonymous need DIR, the directory to serve: portico serve DIR")
 		}
 		return nil, nil
+	}
+	if len(f.users) == 0 && !f.anonymous {
+		return f.environEntries(environ)
 	}
 	var entries []any
 	var faults []error
@@ -120,6 +132,31 @@ func (f *serveFlags) userEntries() ([]any, error) {
 	}
 	return entries, errors.Join(faults...)
 }
+
+func (f *serveFlags) environEntries(environ []string) ([]any, error) {
+	var name, hash string
+	for _, entry := range environ {
+		switch variable, value, _ := strings.Cut(entry, "="); variable {
+		case userVariable:
+			name = value
+		case hashVariable:
+			hash = value
+		}
+	}
+	switch {
+	case name == "" && hash == "":
+		return nil, nil
+	case hash == "":
+		return nil, errors.New(userVariable + " names a user without a password: set " + hashVariable + " to what `portico passwd` prints")
+	case name == "":
+		return nil, errors.New(hashVariable + " is nobody's: set " + userVariable + " to a name")
+	}
+	f.fromEnviron = true
+	return []any{map[string]any{"name": name, "password": hash, "home": f.homeTemplate()}}, nil
+}
+
+// namesUsers says whether DIR has users of its own.
+func (f *serveFlags) namesUsers() bool { return len(f.users) > 0 || f.fromEnviron || f.anonymous }
 
 // home is DIR as an absolute path.
 func (f *serveFlags) home() string {

@@ -74,19 +74,15 @@ func (p *program) askHealth(ctx context.Context, f *serveFlags) (draining bool, 
 	if err != nil {
 		return false, err
 	}
-	if status, err := client.status(ctx, "/healthz"); err != nil || status != http.StatusOK {
-		return false, errors.Join(err, statusFault(client.name, status))
+	status, err := client.status(ctx, "/healthz")
+	if err != nil {
+		return false, err
 	}
-	status, err := client.status(ctx, "/readyz")
+	if status != http.StatusOK {
+		return false, fmt.Errorf("the admin interface at %s answers %d", client.name, status)
+	}
+	status, err = client.status(ctx, "/readyz")
 	return status == http.StatusServiceUnavailable, err
-}
-
-// statusFault is about a status that is not 200; 0 is none.
-func statusFault(name string, status int) error {
-	if status == 0 || status == http.StatusOK {
-		return nil
-	}
-	return fmt.Errorf("the admin interface at %s answers %d", name, status)
 }
 
 const liveRemedy = "look whether the server runs with this configuration, at its log, and whether it lets its own address in (defence.allow)"

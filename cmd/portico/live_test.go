@@ -2,6 +2,8 @@ package main
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,6 +72,18 @@ func TestAFileThatHasBecomeWrongKillsNobody(t *testing.T) {
 	r.stop(t)
 }
 
+func TestAServerThatDrainsIsAlive(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer s.Close()
+	environ := []string{`PORTICO_LISTENERS=[{address: "127.0.0.1:` + freePorts(t, 1)[0] + `"}]`, "PORTICO_ADMIN_ADDRESS=" + strings.TrimPrefix(s.URL, "http://")}
+	execute(t, "", environ, "check", "--live").want(t, 0, "alive: draining")
+}
+
 func TestAServerThatIsFullIsAlive(t *testing.T) {
 	t.Parallel()
 	r, environ := startAt(t, `[{address: "127.0.0.1:PORT"}]`, "PORTICO_LIMITS_SESSIONS=1")
@@ -82,6 +96,7 @@ func TestAServerThatIsFullIsAlive(t *testing.T) {
 func TestWhatIsNotAlive(t *testing.T) {
 	t.Parallel()
 	at := func(port string) []string { return []string{`PORTICO_LISTENERS=[{address: "127.0.0.1:` + port + `"}]`} }
+	wrong, _ := answering(t, 500, "")
 	foreign := serveText(t, "SSH-2.0-other\r\n")
 	denying, environ := startAt(t, `[{address: "127.0.0.1:PORT"}]`, "PORTICO_DEFENCE_DENY=127.0.0.0/8", "PORTICO_DEFENCE_ALLOW=192.0.2.1/32")
 	for name, test := range map[string]struct {
@@ -91,7 +106,8 @@ func TestWhatIsNotAlive(t *testing.T) {
 		"nobody":                  {at(freePorts(t, 1)[0]), nil, "portico: not alive: dial tcp 127.0.0.1:"},
 		"no FTP server":           {at(foreign), nil, "does not greet"},
 		"a server that denies us": {environ, nil, "whether it lets its own address in"},
-		"no admin interface":      {append(at(denying.control), "PORTICO_ADMIN_ADDRESS=unix:"+filepath.Join(t.TempDir(), "none")), nil, "is the server running"},
+		"no admin interface":      {append(at(denying.control), "PORTICO_ADMIN_ADDRESS=unix:"+filepath.Join(t.TempDir(), "none")), nil, "portico: not alive: the admin interface at unix:"},
+		"a wrong admin interface": {append(at(denying.control), "PORTICO_ADMIN_ADDRESS="+strings.TrimPrefix(wrong, "http://")), nil, "answers 500"},
 		"no file":                 {nil, []string{"--config", "nowhere.yaml"}, "nowhere.yaml"},
 		"no YAML":                 {nil, []string{"--config", writeFile(t, "portico.yaml", "listeners: [")}, "portico.yaml"},
 		"a wrong address":         {[]string{"PORTICO_LISTENERS=[{address: nonsense}]"}, nil, "PORTICO_LISTENERS: listeners[0].address"},

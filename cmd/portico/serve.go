@@ -18,8 +18,9 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "Serve files",
 		Long: `Serve the homes of the configured users, or DIR.
 
-DIR needs no configuration: without --user and --anonymous, a user named ftp gets
-a new password, which is printed once. The log goes to standard error unless
+DIR needs no configuration: without --user, --anonymous, and a user in the
+variables PORTICO_USER and PORTICO_PASSWORD_HASH (from portico passwd), a user named
+ftp gets a new password, which is printed once. The log goes to standard error unless
 log.file names a file. SIGTERM and SIGINT let running transfers end (drain in the
 configuration), and then the exit code is 0; a second one ends the server at
 once. SIGUSR1 has all log files opened anew.`,

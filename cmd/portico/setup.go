@@ -116,11 +116,11 @@ func (s *setup) addUsers(f *serveFlags) error {
 // standIn adds a user with a new password for a directory that is to be served
 // to nobody in particular.
 func (s *setup) standIn(f *serveFlags) error {
-	nobody := !s.hasUsers() && len(f.users) == 0 && !f.anonymous
+	nobody := !s.hasUsers() && !f.namesUsers()
 	switch {
 	case nobody && f.directory == "":
 		return &config.Fault{Key: "users", Problem: "is empty, so nobody could log in: add users to a configuration file and name it with --config, or serve one directory with portico serve DIR"}
-	case !nobody && f.directory != "" && len(f.users) == 0 && !f.anonymous:
+	case !nobody && f.directory != "" && !f.namesUsers():
 		return errors.New("DIR would be served to nobody, because the configuration has users with homes of their own: leave DIR out, or add --user NAME:PASSWORD or --anonymous")
 	case !nobody:
 		return nil

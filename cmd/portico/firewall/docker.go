@@ -9,7 +9,10 @@ func docker(p *Plan) string {
 	var text strings.Builder
 	text.WriteString("#!/bin/sh\n")
 	text.WriteString(p.containerHeader())
-	text.WriteString("docker run --detach --name portico --restart unless-stopped \\\n")
+	fmt.Fprintf(&text, "docker run --detach --name %s --restart unless-stopped \\\n", p.containerName())
+	if ordinal := p.Request.Service.Replica; ordinal != "" {
+		fmt.Fprintf(&text, "  --env PORTICO_PASSIVE_SLICE=%s \\\n", ordinal)
+	}
 	for _, m := range p.publishedPorts() {
 		fmt.Fprintf(&text, "  --publish %s \\\n", m)
 	}
@@ -21,13 +24,16 @@ func docker(p *Plan) string {
 func dockerCompose(p *Plan) string {
 	var text strings.Builder
 	text.WriteString(p.containerHeader())
-	text.WriteString(`services:
-  portico:
+	fmt.Fprintf(&text, `services:
+  %s:
     image: portico
     command: [serve, --config, /etc/portico/portico.yaml]
     restart: unless-stopped
-    ports:
-`)
+`, p.containerName())
+	if ordinal := p.Request.Service.Replica; ordinal != "" {
+		fmt.Fprintf(&text, "    environment:\n      PORTICO_PASSIVE_SLICE: \"%s\"\n", ordinal)
+	}
+	text.WriteString("    ports:\n")
 	for _, m := range p.publishedPorts() {
 		fmt.Fprintf(&text, "      - \"%s\"\n", m)
 	}
@@ -39,6 +45,13 @@ volumes:
   portico-files: {}
 `)
 	return text.String()
+}
+
+func (p *Plan) containerName() string {
+	if ordinal := p.Request.Service.Replica; ordinal != "" {
+		return "portico-" + ordinal
+	}
+	return "portico"
 }
 
 func (p *Plan) containerHeader() string {

@@ -103,16 +103,22 @@ func TestKubernetesObjectsAreStrictYAML(t *testing.T) {
 
 func checkService(t *testing.T, o object) {
 	t.Helper()
-	names := map[string]bool{}
+	names, kinds := map[string]bool{}, map[string]bool{}
 	for _, port := range o.Spec.Ports {
 		name, _ := port["name"].(string)
+		kind, _, _ := strings.Cut(name, "-")
+		kinds[strings.TrimSuffix(kind, "s")] = true
 		if names[name] || name == "" || len(name) > 15 || port["protocol"] != "TCP" || port["port"] == nil || port["targetPort"] == nil || len(port) != 4 {
 			t.Errorf("not a valid Service port: %v", port)
 		}
 		names[name] = true
 	}
-	if o.APIVersion != "v1" || len(names) == 0 || o.Spec.ExternalTrafficPolicy != "Local" || o.Spec.SessionAffinity != "ClientIP" {
+	if o.APIVersion != "v1" || len(names) == 0 || o.Spec.ExternalTrafficPolicy != "Local" {
 		t.Errorf("not the Service that is wanted: %+v", o)
+	}
+	// Where it spreads control connections, data connections have to follow them.
+	if sticks := o.Spec.SessionAffinity == "ClientIP"; sticks != (kinds["ftp"] && kinds["data"]) {
+		t.Errorf("the Service %s keeps clients at one Pod: %v, with the ports %v", o.Metadata.Name, sticks, names)
 	}
 }
 
@@ -134,18 +140,21 @@ func TestComposeFileIsStrictYAML(t *testing.T) {
 	t.Parallel()
 	type compose struct {
 		Services map[string]struct {
-			Image   string
-			Command []string
-			Restart string
-			Ports   []string
-			Volumes []string
+			Image       string
+			Command     []string
+			Restart     string
+			Environment map[string]string
+			Ports       []string
+			Volumes     []string
 		}
 		Volumes map[string]struct{}
 	}
 	forEachGolden(t, "docker-compose", func(t *testing.T, rules string) {
 		for _, c := range decodeAll[compose](t, rules) {
-			if len(c.Services["portico"].Ports) < 2 || len(c.Volumes) != len(c.Services["portico"].Volumes) {
-				t.Errorf("not the service that is wanted: %+v", c)
+			for _, service := range c.Services {
+				if len(c.Services) != 1 || len(service.Ports) < 2 || len(c.Volumes) != len(service.Volumes) {
+					t.Errorf("not the service that is wanted: %+v", c)
+				}
 			}
 		}
 	})

@@ -31,6 +31,8 @@ func goldenCases() []goldenCase {
 		{"gateway", []string{"nftables", "iptables"}, firewall.Request{Service: typical(), At: firewall.AtGateway, Servers: prefixes("10.0.0.5"), Clients: prefixes("198.51.100.0/24", "2001:db8:1::/48")}},
 		{"mapped", []string{"nftables", "kubernetes", "docker", "haproxy", "nginx-stream"}, firewall.Request{Service: mapped(), Servers: prefixes("10.0.0.5", "2001:db8::6"), Mode: firewall.ModePassive}},
 		{"mapped-client", []string{"nftables"}, firewall.Request{Service: mapped(), Side: firewall.SideClient, Mode: firewall.ModePassive}},
+		{"sliced", []string{"nftables", "kubernetes", "haproxy", "nginx-stream"}, firewall.Request{Service: sliced(), Servers: prefixes("10.0.0.7", "10.0.0.5"), Mode: firewall.ModePassive}},
+		{"replica", []string{"nftables", "docker", "docker-compose"}, firewall.Request{Service: secondReplica(), Mode: firewall.ModePassive}},
 		{"addresses", []string{"nftables", "iptables", "ufw", "firewalld", "windows", "azure", "gcp"}, firewall.Request{Service: bound()}},
 	}
 }
@@ -57,6 +59,22 @@ func mapped() firewall.Service {
 		TLSOffered:  true,
 		TLSRequired: true,
 	}
+}
+
+// sliced are three replicas with two ports each, of which those behind the load
+// balancer have other numbers for the last.
+func sliced() firewall.Service {
+	s := mapped()
+	s.Passive = portalloc.PortList{{First: 21100, Last: 21105}}
+	s.Advertised = portalloc.PortList{{First: 21100, Last: 21102}, {First: 31103, Last: 31105}}
+	s.SlicePorts = 2
+	return s
+}
+
+func secondReplica() firewall.Service {
+	s := mapped()
+	s.Passive, s.Advertised, s.Replica = portalloc.PortList{{First: 21102, Last: 21103}}, nil, "1"
+	return s
 }
 
 // bound has listeners on addresses, one of them of no interest to a firewall.

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/portico-ftp/portico/portalloc"
@@ -10,6 +11,10 @@ import (
 func haproxy(p *Plan) string {
 	var text strings.Builder
 	text.WriteString(p.balancerHeader("HAProxy", "haproxy -c -f FILE checks"))
+	if p.isSliced() {
+		p.writeSlicedHaproxy(&text)
+		return text.String()
+	}
 	s := p.Request.Service
 	direct := s.controlPorts()
 	var sections []portMapping
@@ -33,24 +38,52 @@ func haproxy(p *Plan) string {
 // offset. The server lines name no port, or an offset: HAProxy then keeps the
 // port that the client came to.
 func (p *Plan) writeHaproxySection(text *strings.Builder, name string, ports portalloc.PortList, offset int) {
+	writeHaproxyHead(text, name, ports)
+	text.WriteString("    # A client's connections all go to one server, and still do when another fails.\n")
+	text.WriteString("    balance source\n    hash-type consistent\n")
+	for i, server := range p.Request.Servers {
+		check := ""
+		if len(p.Request.Servers) > 1 {
+			check = p.haproxyCheck()
+		}
+		p.writeHaproxyServer(text, fmt.Sprintf("portico-%d", i+1), server.Addr(), offset, check)
+	}
+}
+
+func writeHaproxyHead(text *strings.Builder, name string, ports portalloc.PortList) {
 	fmt.Fprintf(text, "\nlisten %s\n    mode tcp\n", name)
 	for _, r := range rangesWith(ports, "-") {
 		fmt.Fprintf(text, "    bind :::%s v4v6\n", r)
 	}
-	text.WriteString("    # A client's connections all go to one server, and still do when another fails.\n")
-	text.WriteString("    balance source\n    hash-type consistent\n")
 	text.WriteString("    # A control connection is silent while a transfer runs: the server ends what is idle.\n")
 	text.WriteString("    timeout connect 10s\n    timeout client 24h\n    timeout server 24h\n")
 	text.WriteString("    option clitcpka\n    option srvtcpka\n")
-	for i, server := range p.Request.Servers {
-		fmt.Fprintf(text, "    server portico-%d %s", i+1, haproxyAddress(server.Addr().String(), offset))
-		if p.Request.Service.speaksProxy() {
-			text.WriteString(" send-proxy-v2")
+}
+
+func (p *Plan) writeHaproxyServer(text *strings.Builder, name string, addr netip.Addr, offset int, check string) {
+	fmt.Fprintf(text, "    server %s %s", name, haproxyAddress(addr.String(), offset))
+	if p.Request.Service.speaksProxy() {
+		text.WriteString(" send-proxy-v2")
+	}
+	text.WriteString(check + "\n")
+}
+
+// writeSlicedHaproxy sends control connections to any replica, and data
+// connections to the one that their port belongs to.
+func (p *Plan) writeSlicedHaproxy(text *strings.Builder) {
+	writeHaproxyHead(text, "portico", p.Request.Service.controlPorts())
+	text.WriteString("    balance random\n")
+	text.WriteString("    # A server that just died is tried once; the next try goes to another one.\n")
+	text.WriteString("    retries 3\n    option redispatch 1\n")
+	replicas := p.replicas()
+	for _, r := range replicas {
+		p.writeHaproxyServer(text, r.name(), r.addr, 0, p.haproxyCheck())
+	}
+	for _, r := range replicas {
+		for _, m := range r.mappings() {
+			writeHaproxyHead(text, fmt.Sprintf("%s-data-%d", r.name(), m.outside.First), portalloc.PortList{m.outside})
+			p.writeHaproxyServer(text, r.name(), r.addr, m.offset(), "")
 		}
-		if len(p.Request.Servers) > 1 {
-			text.WriteString(p.haproxyCheck())
-		}
-		text.WriteString("\n")
 	}
 }
 

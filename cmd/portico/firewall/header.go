@@ -21,6 +21,9 @@ func (p *Plan) header(how ...string) string {
 	if p.Helper.Alone {
 		fmt.Fprintf(&text, "#        Data connections: the firewall learns them from the control connection.\n")
 	}
+	if note := p.sliceNote(); note != "" {
+		comment(&text, note)
+	}
 	for _, warning := range p.Warnings() {
 		comment(&text, "Note: "+warning)
 	}

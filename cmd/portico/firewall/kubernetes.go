@@ -18,9 +18,12 @@ func kubernetes(p *Plan) string {
 	if len(exact.outbound()) > 0 {
 		notes = append(notes, "The policy limits what the Pods connect to: add a rule of yours for whatever else they need, such as DNS.")
 	}
+	if p.isSliced() && p.Request.Side == SideServer {
+		notes = append(notes, "The Pods are those of a StatefulSet named portico. Clients are told one address (passive.public_address), so all these Services need the same: how they share one, the load balancer's documentation says.")
+	}
 	text.WriteString(exact.header(notes...))
 	if p.Request.Side == SideServer {
-		exact.writeService(&text)
+		exact.writeServices(&text)
 	}
 	exact.writeNetworkPolicy(&text)
 	return text.String()
@@ -34,20 +37,46 @@ func podName(p *Plan) string {
 	return "portico"
 }
 
-func (p *Plan) writeService(text *strings.Builder) {
-	text.WriteString(`---
+// writeServices writes one Service for all ports, or for replicas one for the
+// control ports, which reach any of them, and one for the slice of each.
+func (p *Plan) writeServices(text *strings.Builder) {
+	writeServiceHead(text, "portico")
+	if !p.isSliced() {
+		text.WriteString("  # Control and data connections of a client reach the same Pod.\n  sessionAffinity: ClientIP\n")
+	}
+	text.WriteString("  ports:\n")
+	p.writeControlPorts(text)
+	if p.Request.passive() && !p.isSliced() {
+		p.Request.Service.writeDataPorts(text)
+	}
+	for _, r := range p.replicas() {
+		// The label is one that a StatefulSet gives its Pods.
+		writeServiceHead(text, r.name(), "statefulset.kubernetes.io/pod-name: "+r.name())
+		text.WriteString("  ports:\n")
+		r.writeDataPorts(text)
+	}
+}
+
+// writeServiceHead writes a Service up to its selector, which may have more lines.
+func writeServiceHead(text *strings.Builder, name string, selectors ...string) {
+	fmt.Fprintf(text, `---
 apiVersion: v1
 kind: Service
 metadata:
-  name: portico
+  name: %s
   labels:
     app.kubernetes.io/name: portico
 spec:
   type: LoadBalancer
-`)
+`, name)
 	text.WriteString("  # Clients keep their addresses, which data connections are matched by.\n  externalTrafficPolicy: Local\n")
-	text.WriteString("  # Control and data connections of a client reach the same Pod.\n  sessionAffinity: ClientIP\n")
-	text.WriteString("  ipFamilyPolicy: PreferDualStack\n  selector:\n    app.kubernetes.io/name: portico\n  ports:\n")
+	text.WriteString("  ipFamilyPolicy: PreferDualStack\n  selector:\n    app.kubernetes.io/name: portico\n")
+	for _, selector := range selectors {
+		fmt.Fprintf(text, "    %s\n", selector)
+	}
+}
+
+func (p *Plan) writeControlPorts(text *strings.Builder) {
 	for _, l := range p.Request.Service.Listeners {
 		if !l.isLocal() {
 			kind := Control
@@ -57,12 +86,12 @@ spec:
 			writeServicePort(text, kind, l.Port, l.Port)
 		}
 	}
-	if !p.Request.passive() {
-		return
-	}
-	// A Service knows no ranges of ports.
-	targets := allPorts(p.Request.Service.Passive)
-	for i, port := range allPorts(p.Request.Service.advertised()) {
+}
+
+// writeDataPorts names each port: a Service knows no ranges.
+func (s Service) writeDataPorts(text *strings.Builder) {
+	targets := allPorts(s.Passive)
+	for i, port := range allPorts(s.advertised()) {
 		writeServicePort(text, PassiveData, port, targets[i])
 	}
 }

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/portico-ftp/portico/portalloc"
@@ -11,7 +12,12 @@ func nginxStream(p *Plan) string {
 	var text strings.Builder
 	text.WriteString(p.balancerHeader("nginx", "The block stands in nginx.conf beside http, not in it; on Debian it needs libnginx-mod-stream. nginx -t checks"))
 	text.WriteString("\nstream {\n")
-	p.writeNginxServers(&text)
+	if p.isSliced() {
+		p.writeNginxReplicas(&text)
+	} else {
+		text.WriteString("    # A client's connections all go to one server.\n")
+		writeNginxSplit(&text, "$remote_addr", "$portico_server", p.Request.Servers)
+	}
 	p.writeNginxPorts(&text)
 	text.WriteString("    server {\n")
 	ports := p.Request.Service.controlPorts()
@@ -31,12 +37,25 @@ func nginxStream(p *Plan) string {
 	return text.String()
 }
 
-// writeNginxServers settles which server a client goes to: always the same,
-// because control and data connections belong together.
-func (p *Plan) writeNginxServers(text *strings.Builder) {
-	servers := p.Request.Servers
-	text.WriteString("    # A client's connections all go to one server.\n")
-	text.WriteString("    split_clients $remote_addr $portico_server {\n")
+// writeNginxReplicas settles which replica a connection goes to: a control
+// connection to any, a data connection to the one that its port belongs to.
+func (p *Plan) writeNginxReplicas(text *strings.Builder) {
+	var servers []netip.Prefix
+	var owners strings.Builder
+	for _, r := range p.replicas() {
+		servers = append(servers, netip.PrefixFrom(r.addr, r.addr.BitLen()))
+		for _, port := range allPorts(r.advertised()) {
+			fmt.Fprintf(&owners, "        %d %s;\n", port, nginxAddress(r.addr.String()))
+		}
+	}
+	text.WriteString("    # A control connection goes to any replica, a data connection to the one whose port it is.\n")
+	writeNginxSplit(text, "$remote_addr$remote_port", "$portico_any", servers)
+	text.WriteString("    map $server_port $portico_server {\n        default $portico_any;\n" + owners.String() + "    }\n")
+}
+
+// writeNginxSplit spreads connections over servers by what a key says of them.
+func writeNginxSplit(text *strings.Builder, key, variable string, servers []netip.Prefix) {
+	fmt.Fprintf(text, "    split_clients %s %s {\n", key, variable)
 	for i, server := range servers {
 		share := "*"
 		if i < len(servers)-1 {

@@ -146,6 +146,8 @@ func TestWrongTargets(t *testing.T) {
 		"unknown":         {firewall.Request{Service: typical()}, "ipchains", "use one of nftables, iptables, ufw"},
 		"no client side":  {firewall.Request{Service: typical(), Side: firewall.SideClient}, "docker", "--side client: docker stands in front of servers alone"},
 		"no gateway":      {firewall.Request{Service: typical(), At: firewall.AtGateway}, "ufw", "--at gateway"},
+		"no replica":      {firewall.Request{Service: sliced()}, "docker", "--replica is missing"},
+		"many replicas":   {firewall.Request{Service: sliced(), Servers: prefixes("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")}, "haproxy", "--server names 4 servers, but passive.ports (21100-21105) has room for 3 replicas of 2 ports each"},
 		"no server named": {firewall.Request{Service: typical()}, "haproxy", "--server is missing"},
 	}
 	for name, test := range tests {

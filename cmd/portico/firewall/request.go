@@ -22,6 +22,7 @@ type Request struct {
 	// Servers are the server's addresses. On the client's side they are the
 	// only ones that connections may go to or come from, on the server's side
 	// those that a gateway or a load balancer forwards to. Empty: not known.
+	// For a sliced service they come in the order of the replicas.
 	Servers []netip.Prefix
 	// ServerName is what Servers were found by, for people.
 	ServerName string
@@ -32,6 +33,8 @@ type Request struct {
 	ClientPorts portalloc.PortList
 	// Helper asks for rules that make the firewall read FTP.
 	Helper bool
+
+	inOrder []netip.Prefix // Servers as they were named
 }
 
 // Side is the site that a firewall protects.
@@ -77,6 +80,7 @@ func (r Request) normal() (Request, error) {
 	if len(r.ClientPorts) == 0 {
 		r.ClientPorts = portalloc.PortList{unprivileged()}
 	}
+	r.inOrder = r.Servers
 	r.Servers, r.Clients = normalNetworks(r.Servers), normalNetworks(r.Clients)
 	return r, errors.Join(r.check()...)
 }

@@ -16,6 +16,12 @@ type Service struct {
 	// Advertised are the ports that clients connect to instead, as many as
 	// Passive and in the same order. Empty: the same ports.
 	Advertised portalloc.PortList
+	// SlicePorts is how many of Passive each of several replicas listens on, the
+	// first so many the first replica, and so on. 0: the service is one server.
+	SlicePorts int
+	// Replica is the ordinal of the service if it is one of several replicas, and
+	// Passive its slice alone. Empty: it is not.
+	Replica string
 	// Active says that the server opens data connections in active mode.
 	Active bool
 	// SourcePorts are the ports that such connections may come from.

@@ -20,6 +20,8 @@ type Target struct {
 	gateway bool
 	// needsServer says that it forwards to an address that only --server tells.
 	needsServer bool
+	// oneServer says that what is printed is one server.
+	oneServer bool
 }
 
 // Targets are all that are known, in the order of the documentation.
@@ -36,8 +38,8 @@ func Targets() []Target {
 		{Name: "gcp", Summary: "gcloud commands for VPC firewall rules", render: gcp},
 		{Name: "azure", Summary: "az commands for a network security group", render: azure},
 		{Name: "kubernetes", Summary: "a Service and a NetworkPolicy", render: kubernetes},
-		{Name: "docker", Summary: "a docker run command", render: docker, serverOnly: true},
-		{Name: "docker-compose", Summary: "a compose file", render: dockerCompose, serverOnly: true},
+		{Name: "docker", Summary: "a docker run command", render: docker, serverOnly: true, oneServer: true},
+		{Name: "docker-compose", Summary: "a compose file", render: dockerCompose, serverOnly: true, oneServer: true},
 		{Name: "haproxy", Summary: "a section of haproxy.cfg", render: haproxy, serverOnly: true, needsServer: true},
 		{Name: "nginx-stream", Summary: "a stream block of nginx.conf", render: nginxStream, serverOnly: true, needsServer: true},
 	}
@@ -68,6 +70,9 @@ func (p *Plan) Render(target string) (string, error) {
 		return "", fmt.Errorf("--at gateway: rules for a router are printed for nftables and iptables, not for %s: use one of them, or --at host", t.Name)
 	case t.needsServer && len(p.Request.Servers) == 0:
 		return "", fmt.Errorf("--server is missing: name the address at which %s reaches the FTP server", t.Name)
+	}
+	if err := p.checkReplicas(t); err != nil {
+		return "", err
 	}
 	return t.render(p), nil
 }

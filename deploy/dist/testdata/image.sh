@@ -1,0 +1,30 @@
+#!/bin/sh
+# image.sh ROOT VOLUMES USER:GROUP COMMAND… makes of the folder ROOT what a
+# container has for its root: read-only, with volumes in memory, /proc, a few
+# devices, and a network with a loopback device. COMMAND runs beside it. For unshare
+# --mount --net.
+set -e
+
+root=$1
+volumes=$2
+user=$3
+shift 3
+
+mkdir -p "$root/proc" "$root/dev" "$root/tmp"
+mount --bind "$root" "$root"
+mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=0755 tmpfs "$root/dev"
+for device in null zero random urandom; do
+	touch "$root/dev/$device"
+	mount --bind "/dev/$device" "$root/dev/$device"
+done
+for volume in $volumes; do
+	mount -t tmpfs -o "mode=$(stat -c %a "$root$volume"),uid=$(stat -c %u "$root$volume"),gid=$(stat -c %g "$root$volume")" tmpfs "$root$volume"
+	[ "$(stat -c %u:%g "$root$volume")" = "$user" ] || {
+		echo "$volume does not belong to $user" >&2
+		exit 1
+	}
+done
+mount -o remount,bind,ro "$root"
+ip link set lo up
+exec "$@"
