@@ -6,7 +6,7 @@ DOCKER   ?= docker
 BIN      := bin/portico
 # The packages whose tests need nothing but Go; e2e comes after them.
 UNIT     = $(shell $(GO) list ./... | grep -v -e /e2e$$ -e /e2e/firewall$$ -e /bench$$)
-# Arguments of `make run`, as in: make run ARGS="--listen 127.0.0.1:2121"
+# Arguments of `make run` and `make bench-peers`, as in: make run ARGS="--listen 127.0.0.1:2121"
 ARGS     ?=
 
 .DEFAULT_GOAL := help
@@ -100,6 +100,12 @@ fuzz: ## each fuzz target for FUZZTIME=10s
 bench: build ## benchmarks of the packages, then the server's numbers beside their targets
 	$(GO) test -run '^$$' -bench . -benchmem $(UNIT)
 	$(GO) run ./bench -server $(BIN)
+
+.PHONY: bench-peers
+bench-peers: build ## portico beside vsftpd, Pure-FTPd, ProFTPD, pyftpdlib and ftpserverlib (root, Debian; ARGS="-quick -only logins")
+	bench/install-peers.sh bin/peers
+	$(GO) build -o bin/bench-peers ./bench/peers
+	bin/bench-peers -portico $(BIN) -peers bin/peers $(ARGS)
 
 .PHONY: cover
 cover: ## test coverage by function, in bin/cover.html too

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -74,7 +75,7 @@ func (r *replicas) startOne(i int) {
 	}
 	file := r.configFile()
 	own := filepath.Join(r.dir, fmt.Sprintf("portico-%d.json", i))
-	if err := exec.Command("mv", file, own).Run(); err != nil {
+	if err := os.Rename(file, own); err != nil {
 		r.t.Fatal(err)
 	}
 	cmd := exec.Command("env", fmt.Sprintf("POD_INDEX=%d", i), suite.binary, "serve", "--config", own)
@@ -123,7 +124,7 @@ func (r *replicas) balancing() string {
 // which replica a client has reached, by the port that it was told.
 func (r *replicas) which(c *caller) int { return (c.port - r.advertised.first) / sliceSize }
 
-// client is an address of its own for each of many clients.
+// clientAddress is one of its own for each of many clients.
 func clientAddress(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}) }
 
 // call opens a session through HAProxy.
