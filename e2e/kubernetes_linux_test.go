@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/textproto"
 	"slices"
@@ -45,7 +44,11 @@ func TestManifestsOpenExactlyThePortsInUse(t *testing.T) {
 				}
 			}
 			exposed := m.exposed()
-			same("the Services lead to", slices.Collect(maps.Values(exposed)))
+			var led []int
+			for _, to := range exposed {
+				led = append(led, to.port)
+			}
+			same("the Services lead to", led)
 			var ofContainer []int
 			for _, p := range m.container().Ports {
 				ofContainer = append(ofContainer, p.ContainerPort)
@@ -64,8 +67,12 @@ func TestManifestsOpenExactlyThePortsInUse(t *testing.T) {
 				told = numbers(t, text)
 			}
 			for i, port := range told {
-				if got := exposed[port]; got != passive[i] {
-					t.Errorf("clients are told port %d, which leads to %d instead of %d", port, got, passive[i])
+				want := destination{-1, passive[i]}
+				if m.set.Spec.Replicas > 1 {
+					want.ordinal = i * m.set.Spec.Replicas / len(told)
+				}
+				if got := exposed[port]; got != want {
+					t.Errorf("clients are told port %d, which leads to %v instead of %v", port, got, want)
 				}
 			}
 		})
@@ -241,11 +248,14 @@ func (s *podSite) add(t *testing.T, p *pod) *process {
 // go to the pod of this ordinal; of data connections, the port decides where
 // each pod has ports of its own.
 func (s *podSite) dial(ordinal, port int) (net.Conn, error) {
-	target, open := s.manifest.exposed()[port]
+	to, open := s.manifest.exposed()[port]
 	if !open {
 		return nil, fmt.Errorf("port %d is not exposed", port)
 	}
-	conn, err := s.pods[ordinal].ns.dial(fmt.Sprintf("%s:%d", podAddress, target))
+	if to.ordinal >= 0 {
+		ordinal = to.ordinal
+	}
+	conn, err := s.pods[ordinal].ns.dial(fmt.Sprintf("%s:%d", podAddress, to.port))
 	if err != nil {
 		return nil, err
 	}
@@ -260,8 +270,8 @@ func (s *podSite) dial(ordinal, port int) (net.Conn, error) {
 
 // controlPort is the port that clients connect to first.
 func (s *podSite) controlPort() int {
-	for exposed, target := range s.manifest.exposed() {
-		if target == 2121 {
+	for exposed, to := range s.manifest.exposed() {
+		if to.port == 2121 {
 			return exposed
 		}
 	}

@@ -245,7 +245,7 @@ type apiObject struct {
 		// Of a Service.
 		Type      string
 		ClusterIP string `yaml:"clusterIP"`
-		Selector  any
+		Selector  any    // of a Service, a map of strings
 		Ports     []servicePort
 		// Of a StatefulSet.
 		Replicas int
@@ -373,24 +373,40 @@ func (m *manifest) settings(t *testing.T) (s struct {
 	return s
 }
 
-// exposed maps each port that clients can reach to the port of the pod.
-func (m *manifest) exposed() map[int]int {
-	ports := map[int]int{}
+// destination is where a port that clients can reach leads to.
+type destination struct {
+	ordinal int // -1: to any pod
+	port    int
+}
+
+// exposed maps each port that clients can reach to its destination.
+func (m *manifest) exposed() map[int]destination {
+	ports := map[int]destination{}
 	if m.set.Spec.Template.Spec.HostNetwork {
 		for _, p := range m.container().Ports {
-			ports[p.HostPort] = p.ContainerPort
+			ports[p.HostPort] = destination{-1, p.ContainerPort}
 		}
 	}
 	for _, service := range m.services {
 		for _, p := range service.Spec.Ports {
+			shown := p.Port
 			if service.Spec.Type == "NodePort" {
-				ports[p.NodePort] = p.TargetPort
-			} else {
-				ports[p.Port] = p.TargetPort
+				shown = p.NodePort
 			}
+			ports[shown] = destination{service.ordinal(), p.TargetPort}
 		}
 	}
 	return ports
+}
+
+// ordinal is that of the only pod that a Service selects, or -1.
+func (o *apiObject) ordinal() int {
+	labels, _ := o.Spec.Selector.(map[string]any)
+	name, _ := labels["statefulset.kubernetes.io/pod-name"].(string)
+	if ordinal, err := strconv.Atoi(strings.TrimPrefix(name, "portico-")); err == nil {
+		return ordinal
+	}
+	return -1
 }
 
 func readFile(t *testing.T, name string) string {
