@@ -25,7 +25,7 @@ func (l SharedList) read() (here, there []Ban, ahead time.Duration, err error) {
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	ahead = changes.Clock.Sub(time.Now())
+	ahead = time.Until(changes.Clock)
 	for _, b := range changes.Bans {
 		here = append(here, b.shifted(-ahead))
 	}
