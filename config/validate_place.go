@@ -90,7 +90,7 @@ func (v *validation) checkQuota(key string, u Account) {
 	if u.Storage != "" && u.Storage != "local" {
 		v.add(key, "goes with storage local alone: remove it, or change the storage")
 	}
-	if v.QuotaFile == "" {
+	if v.QuotaFile == "" && v.Shared.Redis == "" {
 		v.add(key, "needs quota_file: name a file in which use is counted across restarts")
 	}
 }

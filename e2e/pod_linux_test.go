@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +30,8 @@ type pod struct {
 	ordinal  int
 	ns       *namespace
 	root     string
-	patient  bool // it waits for drain.delay
+	image    []string // environment that the image sets
+	patient  bool     // it waits for drain.delay
 }
 
 // Addresses of the network of a pod. What a manifest calls ftp.example.org is
@@ -63,6 +65,7 @@ func newPod(t *testing.T, m *manifest, ordinal int, users string) *pod {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	p.root = root
+	p.image = imageEnvironment(t)
 	p.furnish(t)
 	p.mount(t, "config", map[string]string{"portico.yaml": m.config()})
 	p.mount(t, "users", map[string]string{"users.yaml": users})
@@ -70,6 +73,20 @@ func newPod(t *testing.T, m *manifest, ordinal int, users string) *pod {
 		p.mount(t, "tls", map[string]string{"tls.crt": readFile(t, suite.tls.certificate), "tls.key": readFile(t, suite.tls.key)})
 	}
 	return p
+}
+
+// imageEnvironment is what deploy/docker/Dockerfile sets for the program.
+func imageEnvironment(t *testing.T) []string {
+	t.Helper()
+	_, final, _ := strings.Cut(readFile(t, "../deploy/docker/Dockerfile"), "\nFROM scratch\n")
+	var variables []string
+	for line := range strings.Lines(final) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "ENV" {
+			variables = append(variables, words[1:]...)
+		}
+	}
+	// The tests find their programs by a path of their own.
+	return slices.DeleteFunc(variables, func(v string) bool { return strings.HasPrefix(v, "PATH=") })
 }
 
 func (p *pod) furnish(t *testing.T) {
@@ -126,7 +143,14 @@ func (p *pod) mount(t *testing.T, volume string, files map[string]string) {
 func (p *pod) command(args ...string) *exec.Cmd {
 	user := fmt.Sprintf("%d:%d", p.manifest.user(), p.manifest.group())
 	cmd := p.ns.command([]string{"unshare", "--mount", "sh", "-c", enterPod, "pod", p.root, user, "/portico"}, args...)
-	cmd.Env = append(cmd.Env, "POD_INDEX="+strconv.Itoa(p.ordinal))
+	cmd.Env = append(cmd.Env, p.image...)
+	for _, v := range p.manifest.container().Env {
+		value := v.Value
+		if v.Name == "POD_INDEX" { // a label of the pod, which a StatefulSet sets
+			value = strconv.Itoa(p.ordinal)
+		}
+		cmd.Env = append(cmd.Env, v.Name+"="+value)
+	}
 	if !p.patient {
 		cmd.Env = append(cmd.Env, "PORTICO_DRAIN_DELAY=0s")
 	}
@@ -279,6 +303,7 @@ type servicePort struct {
 
 type container struct {
 	Args  []string
+	Env   []struct{ Name, Value string }
 	Ports []struct {
 		ContainerPort int `yaml:"containerPort"`
 		HostPort      int `yaml:"hostPort"`

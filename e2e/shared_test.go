@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/portico-ftp/portico/internal/redistest"
 )
@@ -169,4 +170,136 @@ func TestReplicasOutliveRedis(t *testing.T) {
 			t.Errorf("the log of replica %d has the password of Redis", i)
 		}
 	}
+}
+
+// admits says whether a replica greets a client from an address.
+func (r *together) admits(i int, from netip.Addr) bool {
+	r.t.Helper()
+	conn, err := rawDialer(from).DialContext(r.t.Context(), "tcp", r.sites[i].controlAddress())
+	if err != nil { // it is reset before
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(rawTimeout))
+	_, err = conn.Read(make([]byte, 4))
+	return err == nil
+}
+
+// awaitBan waits until every replica closes an address out, or lets it in.
+func (r *together) awaitBan(of netip.Addr, banned bool) {
+	r.t.Helper()
+	for i := range r.sites {
+		eventually(r.t, banTimeout, fmt.Sprintf("%v is banned at replica %d: %v", of, i, banned), func() bool { return r.admits(i, of) != banned })
+	}
+}
+
+// Who attacks one replica is closed out by all, and commands of the operator
+// count for all.
+func TestReplicasBanTogether(t *testing.T) {
+	t.Parallel()
+	attacker := secondClient(t)
+	r := newTogether(t, func(s *site) {
+		s.set("defence", map[string]any{"threshold": 6, "ban_file": filepath.Join(s.dir, "bans.json")})
+	})
+	portico := func(want string, args ...string) {
+		t.Helper()
+		code, out, errs := runPortico(t, suite.identity, append(args, "--config", r.sites[2].configFile())...)
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("portico %v: exit code %d, %s%s, want %q", args, code, out, errs, want)
+		}
+	}
+	c := dialRawFrom(t, r.sites[0].controlAddress(), attacker)
+	for range 2 {
+		c.send("USER %s", userName)
+		c.expect(331)
+		c.send("PASS %s", wrongPassword)
+		c.expect(530)
+	}
+	c.send("USER %s", userName)
+	c.expect(331)
+	c.send("PASS %s", wrongPassword)
+	r.awaitBan(attacker, true)
+	portico(attacker.String(), "ban", "list")
+	portico("", "ban", "del", attacker.String())
+	r.awaitBan(attacker, false)
+	portico("nobody is banned", "ban", "list")
+	portico("", "ban", "add", attacker.String(), "--for", "1h")
+	r.awaitBan(attacker, true)
+
+	r.redis.Stop()
+	r.processes[1].awaitLog(t, "the shared state is away")
+	code, out, errs := runPortico(t, suite.identity, "ban", "list", "--config", r.sites[2].configFile())
+	if code != 1 || !strings.Contains(errs, "shared.redis") || strings.Contains(out+errs, redisPassword) {
+		t.Errorf("ban list without Redis: exit code %d, %s%s", code, out, errs)
+	}
+	r.redis.Start() // without its data
+	r.awaitReplicas(3)
+	r.awaitBan(attacker, true)
+	eventually(t, banTimeout, "Redis is told of the ban", func() bool {
+		_, out, _ := runPortico(t, suite.identity, "ban", "list", "--config", r.sites[0].configFile())
+		return strings.Contains(out, attacker.String())
+	})
+}
+
+// upload sends n bytes to a replica and returns the code of the final reply.
+func (r *together) upload(i int, name string, n int) int {
+	r.t.Helper()
+	_, c := r.tryLogin(i)
+	defer c.Close()
+	c.send("TYPE I")
+	c.expect(200)
+	data := c.data(c.epsv())
+	c.send("STOR %s", name)
+	if code, text, err := c.reply(); err != nil || code != 150 {
+		r.t.Logf("STOR: %d %s, %v", code, text, err)
+		return code
+	}
+	_, _ = data.Write(make([]byte, n)) // the server may have had enough
+	_ = data.Close()
+	code, _, err := c.reply()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return code
+}
+
+// A quota holds on all replicas together, through an absence of Redis, and can be
+// counted anew while they run.
+func TestReplicasCountQuotasTogether(t *testing.T) {
+	t.Parallel()
+	r := newTogether(t, func(s *site) { s.set("users.0.quota", map[string]any{"bytes": "100KiB"}) })
+	want := func(code, replica int, name string, n int) {
+		t.Helper()
+		if got := r.upload(replica, name, n); got != code {
+			t.Errorf("%s to replica %d: %d, want %d", name, replica, got, code)
+		}
+	}
+	want(226, 0, "/a", 60<<10)
+	want(552, 1, "/b", 60<<10)
+	want(226, 1, "/b", 30<<10)
+	want(552, 2, "/c", 20<<10)
+
+	r.redis.Stop()
+	want(226, 2, "/c", 5<<10)
+	for _, p := range r.processes {
+		p.awaitLog(t, "the shared state is away")
+	}
+	r.redis.Start() // without its data
+	r.awaitReplicas(3)
+	want(552, 0, "/d", 20<<10)
+	_, c := r.tryLogin(1)
+	c.send("DELE /a")
+	c.expect(250)
+	want(226, 2, "/d", 50<<10)
+
+	home := r.sites[0].home
+	if err := os.WriteFile(filepath.Join(home, "unseen"), make([]byte, 10<<10), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := runPortico(t, suite.identity, "quota", "recount", "--config", r.sites[0].configFile())
+	if wanted := fmt.Sprintf("%s: %d bytes", userName, 95<<10); code != 0 || !strings.Contains(out, wanted) {
+		t.Errorf("quota recount: exit code %d, %s%s, want %q", code, out, errs, wanted)
+	}
+	want(552, 1, "/e", 6<<10)
+	want(226, 1, "/e", 5<<10)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/driver/quota"
+	"github.com/portico-ftp/portico/server/shared"
 )
 
 // accounts are the users of a server and of its hosts, with what they share.
@@ -24,15 +25,18 @@ type accounts struct {
 	traces         *traces         // hears of storage; nil: nobody does
 }
 
-// openAccounts opens the file of the quotas, or goes on with that of the parts
-// before. The caller closes the accounts.
-func (s *setup) openAccounts(before *parts) (*accounts, error) {
+// openAccounts opens what quotas are counted in, the state that servers share or a
+// file, or goes on with that of the parts before. The caller closes the accounts.
+func (s *setup) openAccounts(before *parts, state *shared.State) (*accounts, error) {
 	if before != nil {
 		old := before.accounts
 		return &accounts{before: old.lists, quotas: old.quotas, ctx: old.ctx, cancel: old.cancel, administration: s.administration, traces: s.traces}, nil
 	}
 	a := &accounts{administration: s.administration, traces: s.traces}
-	if s.config.QuotaFile != "" {
+	switch {
+	case state != nil:
+		a.quotas = quota.OpenShared(state.Counts())
+	case s.config.QuotaFile != "":
 		var err error
 		if a.quotas, err = s.openQuotas(); err != nil {
 			return nil, err

@@ -102,29 +102,46 @@ its /64. What it did before is forgotten.`,
 	return cmd
 }
 
-// open settles which file the bans are in, and which networks are never banned.
-func (f *banFlags) open(environ []string) (guard.File, []netip.Prefix, error) {
+// banList is where bans are kept.
+type banList interface {
+	Read() ([]guard.Ban, error)
+	Edit(ctx context.Context, change func([]guard.Ban) ([]guard.Ban, error)) error
+}
+
+// open settles where the bans are, and which networks are never banned. The
+// caller calls done at the end.
+func (f *banFlags) open(environ []string) (list banList, never []netip.Prefix, done func(), err error) {
+	done = func() {}
 	if f.file != "" {
-		return guard.File{Path: f.file}, nil, nil
+		return guard.File{Path: f.file}, nil, done, nil
 	}
 	cfg, err := (&serveFlags{file: f.config}).load(environ)
 	if err != nil {
-		return guard.File{}, nil, err
+		return nil, nil, nil, err
 	}
 	s := &setup{config: cfg}
-	if cfg.Defence.BanFile == "" {
-		return guard.File{}, nil, s.fault("defence.ban_file", "is not set, so bans are in the server's memory alone: set it, and name the configuration with --config, or the file with --file")
+	switch {
+	case cfg.Shared.Redis != "":
+		state, err := s.visitShared()
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("%w; --file changes the file of one server", err)
+		}
+		return guard.SharedList{Place: state.Bans()}, cfg.Defence.Allow, func() { state.Close() }, nil
+	case cfg.Defence.BanFile == "":
+		return nil, nil, nil, s.fault("defence.ban_file", "is not set, so bans are in the server's memory alone: set it, and name the configuration with --config, or the file with --file")
+	default:
+		return guard.File{Path: string(cfg.Defence.BanFile)}, cfg.Defence.Allow, done, nil
 	}
-	return guard.File{Path: string(cfg.Defence.BanFile)}, cfg.Defence.Allow, nil
 }
 
 // presentBans are those of the file that are not over.
 func (p *program) presentBans(f *banFlags) ([]guard.Ban, error) {
-	file, _, err := f.open(p.environ)
+	list, _, done, err := f.open(p.environ)
 	if err != nil {
 		return nil, err
 	}
-	bans, err := file.Read()
+	defer done()
+	bans, err := list.Read()
 	return notOver(bans, time.Now()), err
 }
 
@@ -162,10 +179,11 @@ func (p *program) printBans(bans []guard.Ban, now time.Time) error {
 }
 
 func (p *program) banAdd(ctx context.Context, f *banFlags, args []string, length time.Duration, reason string) error {
-	file, never, err := f.open(p.environ)
+	list, never, done, err := f.open(p.environ)
 	if err != nil {
 		return err
 	}
+	defer done()
 	if length < 0 {
 		return errors.New("--for is negative: write a time such as 24h, or leave it out to ban for good")
 	}
@@ -185,7 +203,7 @@ func (p *program) banAdd(ctx context.Context, f *banFlags, args []string, length
 		}
 		added = append(added, b)
 	}
-	return edit(ctx, file, func(bans []guard.Ban) ([]guard.Ban, error) {
+	return edit(ctx, list, func(bans []guard.Ban) ([]guard.Ban, error) {
 		for _, b := range added {
 			bans = append(without(notOver(bans, now), b.Network), b)
 		}
@@ -219,11 +237,12 @@ func without(bans []guard.Ban, network netip.Prefix) []guard.Ban {
 
 // banDel lifts the bans of these networks, all without any.
 func (p *program) banDel(ctx context.Context, f *banFlags, args []string) error {
-	file, _, err := f.open(p.environ)
+	list, _, done, err := f.open(p.environ)
 	if err != nil {
 		return err
 	}
-	return edit(ctx, file, func(bans []guard.Ban) ([]guard.Ban, error) {
+	defer done()
+	return edit(ctx, list, func(bans []guard.Ban) ([]guard.Ban, error) {
 		if len(args) == 0 {
 			return nil, nil
 		}
@@ -259,8 +278,8 @@ func lift(bans []guard.Ban, arg string) ([]guard.Ban, error) {
 // lockPatience is how long a command waits for others that change the file.
 const lockPatience = 10 * time.Second
 
-func edit(ctx context.Context, file guard.File, change func([]guard.Ban) ([]guard.Ban, error)) error {
+func edit(ctx context.Context, list banList, change func([]guard.Ban) ([]guard.Ban, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
-	return file.Edit(ctx, change)
+	return list.Edit(ctx, change)
 }

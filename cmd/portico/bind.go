@@ -48,7 +48,7 @@ func (s *setup) bind(logs *logs) (*service, error) {
 	if service.shared, err = s.openShared(log); err != nil {
 		return nil, err
 	}
-	if service.defence, err = s.openDefence(logs); err != nil {
+	if service.defence, err = s.openDefence(logs, service.shared); err != nil {
 		service.close()
 		return nil, err
 	}

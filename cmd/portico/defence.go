@@ -14,6 +14,7 @@ import (
 	"github.com/portico-ftp/portico/portalloc"
 	"github.com/portico-ftp/portico/server"
 	"github.com/portico-ftp/portico/server/guard"
+	"github.com/portico-ftp/portico/server/shared"
 )
 
 // defence is what a service does about security events: it bans, and it keeps
@@ -27,10 +28,13 @@ type defence struct {
 }
 
 // openDefence reads bans and lists. The caller closes it, after the server.
-func (s *setup) openDefence(logs *logs) (*defence, error) {
+func (s *setup) openDefence(logs *logs, state *shared.State) (*defence, error) {
 	d := &defence{audit: logs.audit, done: make(chan struct{}), count: s.administration.countSecurity}
 	options := guardOptions(s.config)
 	options.Logger, options.OnSecurity = logs.ordinary, d.record
+	if state != nil {
+		options.Shared = state.Bans()
+	}
 	var err error
 	if d.guard, err = guard.New(options); err != nil {
 		return nil, s.guardFault(err)

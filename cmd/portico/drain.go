@@ -14,7 +14,7 @@ import (
 // run serves until ctx is done, and then drains, or until a successor serves. It
 // reloads when it is told to.
 func (s *service) run(ctx context.Context, reloads <-chan string, reload func() error) error {
-	upkeep := startUpkeep(ctx, func() *accounts { return s.now().accounts }, s.log)
+	upkeep := startUpkeep(ctx, func() *accounts { return s.now().accounts }, s.quotaInterval(), s.log)
 	defer upkeep.stop()
 	upgrades, stop := upgradeSignals()
 	defer stop()

@@ -31,7 +31,7 @@ func (s *setup) openParts(of *service, before *parts) (*parts, server.Options, e
 	options.Limits.Sessions = s.mostSessions(of.openFiles)
 	opened, faults := &parts{setup: s}, []error(nil)
 	check := func(err error) { faults = append(faults, err) }
-	if opened.accounts, err = s.openAccounts(before); err != nil {
+	if opened.accounts, err = s.openAccounts(before, of.shared); err != nil {
 		return nil, options, err
 	}
 	options.Auth, err = s.openUsers(opened.accounts, of.log)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portico-ftp/portico/driver"
 	"github.com/portico-ftp/portico/driver/quota"
+	"github.com/portico-ftp/portico/server/shared"
 )
 
 func (p *program) quotaCommand() *cobra.Command {
@@ -32,8 +33,8 @@ func (p *program) quotaRecountCommand() *cobra.Command {
 		Short: "Count anew what users with a quota keep",
 		Long: `Count anew what users with a quota keep, all that are listed or those named,
 after something else than the server has changed their homes. The server must not
-run meanwhile, for the file of the quotas is its own. A user of a host is
-USER@HOST.`,
+run meanwhile, for the file of the quotas is its own. With shared.redis it may, but
+what is written meanwhile may count twice, or not. A user of a host is USER@HOST.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.recount(cmd.Context(), f, args)
 		},
@@ -52,13 +53,20 @@ func (p *program) recount(ctx context.Context, f *serveFlags, names []string) er
 		return err
 	}
 	s := &setup{config: cfg}
-	if cfg.QuotaFile == "" {
+	if cfg.QuotaFile == "" && cfg.Shared.Redis == "" {
 		return s.fault("quota_file", "is not set, so nothing is counted: name the configuration with --config")
 	}
 	if err := s.addUsers(f); err != nil {
 		return err
 	}
-	accounts, err := s.openAccounts(nil)
+	var state *shared.State
+	if cfg.Shared.Redis != "" {
+		if state, err = s.visitShared(); err != nil {
+			return err
+		}
+		defer state.Close()
+	}
+	accounts, err := s.openAccounts(nil, state)
 	if err != nil {
 		return err
 	}

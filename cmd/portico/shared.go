@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/url"
 
 	"go.uber.org/zap"
@@ -15,11 +16,28 @@ import (
 // alone. That Redis is away is no error. The caller closes the state, after the
 // last session.
 func (s *setup) openShared(log *zap.Logger) (*shared.State, error) {
+	return s.connectShared(shared.Options{Logger: log})
+}
+
+// visitShared connects as no server. That Redis is away is an error.
+func (s *setup) visitShared() (*shared.State, error) {
+	state, err := s.connectShared(shared.Options{Guest: true})
+	if err != nil {
+		return nil, err
+	}
+	if status := state.Status(); !status.Here {
+		state.Close()
+		return nil, s.fault("shared.redis", "%s", status.Cause)
+	}
+	return state, nil
+}
+
+func (s *setup) connectShared(opts shared.Options) (*shared.State, error) {
 	c := s.config.Shared
 	if c.Redis == "" {
 		return nil, nil
 	}
-	opts := shared.Options{URL: c.Redis.Reveal(), Prefix: c.Prefix, Lease: c.Lease, Timeout: c.Timeout, Logger: log}
+	opts.URL, opts.Prefix, opts.Lease, opts.Timeout = c.Redis.Reveal(), c.Prefix, c.Lease, c.Timeout
 	if c.PasswordFile != "" {
 		opts.Password = func() (string, error) { return readSecret(string(c.PasswordFile)) }
 		if _, err := opts.Password(); err != nil {
@@ -52,14 +70,11 @@ func (s *setup) checkShared(r *report) {
 	if s.config.Shared.Redis == "" {
 		return
 	}
-	state, err := s.openShared(zap.NewNop())
-	if err != nil {
-		r.add("shared state", "", err)
-		return
-	}
-	defer state.Close()
-	if status := state.Status(); !status.Here {
-		err = s.fault("shared.redis", "%s: Portico would start, and count by itself until Redis is there", status.Cause)
+	state, err := s.visitShared()
+	if err == nil {
+		state.Close()
+	} else {
+		err = fmt.Errorf("%w: Portico would start, and count by itself until Redis is there", err)
 	}
 	r.add("shared state", s.config.Shared.Redis.String(), err)
 }

@@ -113,7 +113,7 @@ func quotaSetup(t *testing.T) (s *setup, partial string) {
 func TestUpkeepSweepsAndQuotasLearnOfIt(t *testing.T) {
 	t.Parallel()
 	s, partial := quotaSetup(t)
-	a, err := s.openAccounts(nil)
+	a, err := s.openAccounts(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestUpkeepSweepsAndQuotasLearnOfIt(t *testing.T) {
 	if err := os.Chtimes(partial, longAgo, longAgo); err != nil {
 		t.Fatal(err)
 	}
-	upkeep := startUpkeep(t.Context(), func() *accounts { return a }, log)
+	upkeep := startUpkeep(t.Context(), func() *accounts { return a }, flushInterval, log)
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		if _, err := os.Stat(partial); os.IsNotExist(err) {
 			break

@@ -11,7 +11,16 @@ import (
 const (
 	sweepInterval = time.Hour
 	flushInterval = time.Minute // of quotas: less has to be counted anew after a crash
+	shareInterval = time.Second // of quotas that servers count together
 )
+
+// quotaInterval is how often quotas are written.
+func (s *service) quotaInterval() time.Duration {
+	if s.shared != nil {
+		return shareInterval
+	}
+	return flushInterval
+}
 
 // upkeep is what a running server does to its storage by itself.
 type upkeep struct {
@@ -20,18 +29,18 @@ type upkeep struct {
 }
 
 // startUpkeep sweeps up what interrupted uploads of the present accounts have
-// left, now and every hour, and writes quotas every minute, until ctx is done. The
-// caller stops it before it closes the accounts.
-func startUpkeep(ctx context.Context, present func() *accounts, log *zap.Logger) *upkeep {
+// left, now and every hour, and writes quotas at each interval, until ctx is done.
+// The caller stops it before it closes the accounts.
+func startUpkeep(ctx context.Context, present func() *accounts, interval time.Duration, log *zap.Logger) *upkeep {
 	ctx, cancel := context.WithCancel(ctx)
 	u := &upkeep{cancel: cancel, done: make(chan struct{})}
-	go u.run(ctx, present, log)
+	go u.run(ctx, present, interval, log)
 	return u
 }
 
-func (u *upkeep) run(ctx context.Context, present func() *accounts, log *zap.Logger) {
+func (u *upkeep) run(ctx context.Context, present func() *accounts, interval time.Duration, log *zap.Logger) {
 	defer close(u.done)
-	sweep, flush := time.NewTicker(sweepInterval), time.NewTicker(flushInterval)
+	sweep, flush := time.NewTicker(sweepInterval), time.NewTicker(interval)
 	defer sweep.Stop()
 	defer flush.Stop()
 	present().sweep(ctx, time.Now(), log)

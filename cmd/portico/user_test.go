@@ -108,7 +108,7 @@ func opened(t *testing.T, text string) (*driver.Users, func() []string) {
 		t.Fatal(err)
 	}
 	core, logged := observer.New(zapcore.InfoLevel)
-	a, err := s.openAccounts(nil)
+	a, err := s.openAccounts(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

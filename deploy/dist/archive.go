@@ -114,7 +114,9 @@ func writeZip(to io.Writer, top string, entries []entry, date time.Time) error {
 	return archive.Close()
 }
 
-// writeSums writes SHA256SUMS, for sha256sum -c.
+// sumsFile is named and written for sha256sum --check.
+const sumsFile = "SHA256SUMS"
+
 func writeSums(dir string) error {
 	files, err := os.ReadDir(dir) // sorted
 	if err != nil {
@@ -122,11 +124,14 @@ func writeSums(dir string) error {
 	}
 	var sums strings.Builder
 	for _, f := range files {
+		if f.Name() == sumsFile {
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(dir, f.Name()))
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(text), f.Name())
 	}
-	return os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums.String()), 0o644)
+	return os.WriteFile(filepath.Join(dir, sumsFile), []byte(sums.String()), 0o644)
 }

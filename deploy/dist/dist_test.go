@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -56,11 +58,9 @@ func TestDistribution(t *testing.T) {
 		if err := again.archive(native(), again.contents(native(), filepath.Join(stage, native().binary()), filepath.Join(stage, "portico.cdx.json"))); err != nil {
 			t.Fatal(err)
 		}
-		if native().os == "linux" {
-			for _, format := range []string{"deb", "rpm"} {
-				if err := again.pack(native(), format, stage); err != nil {
-					t.Fatal(err)
-				}
+		for _, format := range []string{"deb", "rpm"} {
+			if err := again.pack(native(), format, stage); err != nil {
+				t.Fatal(err)
 			}
 		}
 		if err := writeSums(again.out); err != nil {
@@ -80,9 +80,6 @@ func TestDistribution(t *testing.T) {
 		}
 	})
 	t.Run("the bill of materials has the modules of the binary", func(t *testing.T) { checkBill(t, d) })
-	if native().os != "linux" {
-		return
-	}
 	t.Run("rpm", func(t *testing.T) { checkRPM(t, d) })
 	t.Run("deb", func(t *testing.T) { enterWith(t, d) })
 }
@@ -152,18 +149,30 @@ func checkBill(t *testing.T, d *distribution) {
 	}
 }
 
-// need skips the test where it cannot run, and fails it in CI.
+// need skips the test where a program is missing, and fails it in CI.
 func need(t *testing.T, programs ...string) {
 	t.Helper()
-	complain := t.Skip
-	if os.Getenv("CI") == "true" {
-		complain = t.Fatal
-	}
 	for _, name := range programs {
 		if _, err := exec.LookPath(name); err != nil {
-			complain(err)
+			cannot(t, err)
 		}
 	}
+}
+
+// needRoot is for what takes namespaces.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		cannot(t, "only root can do this")
+	}
+}
+
+func cannot(t *testing.T, why any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
 }
 
 func checkRPM(t *testing.T, d *distribution) {

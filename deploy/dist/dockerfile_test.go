@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	goversion "go/version"
 	"os"
@@ -153,20 +152,13 @@ func (made image) ids(t *testing.T) (uid, gid int) {
 
 func TestCompose(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(dockerFolder, "compose.yaml")
-	load := func(environment types.Mapping) (*types.Project, error) {
-		return loader.LoadWithContext(t.Context(), types.ConfigDetails{
-			WorkingDir: dockerFolder, ConfigFiles: []types.ConfigFile{{Filename: file}}, Environment: environment,
-		}, func(o *loader.Options) { o.SetProjectName("portico", true) })
-	}
-	if _, err := load(nil); err == nil || !strings.Contains(err.Error(), "PUBLIC_ADDRESS") {
+	if _, err := loadCompose(t, nil); err == nil || !strings.Contains(err.Error(), "PUBLIC_ADDRESS") {
 		t.Errorf("without an address: %v", err)
 	}
-	project, err := load(types.Mapping{"PUBLIC_ADDRESS": "ftp.example.org"})
+	service, err := loadCompose(t, types.Mapping{"PUBLIC_ADDRESS": "ftp.example.org"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := project.Services["portico"]
 
 	t.Run("publishes the ports of its configuration, under the same numbers", func(t *testing.T) {
 		var got []int
@@ -221,6 +213,18 @@ func TestCompose(t *testing.T) {
 			t.Errorf("the health check is %v, want %v", service.HealthCheck.Test, health)
 		}
 	})
+}
+
+// loadCompose reads the service as docker compose does.
+func loadCompose(t *testing.T, environment types.Mapping) (types.ServiceConfig, error) {
+	t.Helper()
+	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
+		WorkingDir: dockerFolder, ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(dockerFolder, "compose.yaml")}}, Environment: environment,
+	}, func(o *loader.Options) { o.SetProjectName("portico", true) })
+	if err != nil {
+		return types.ServiceConfig{}, err
+	}
+	return project.Services["portico"], nil
 }
 
 // showConfig decodes the configuration as the server understands it.
@@ -306,14 +310,4 @@ func expand(t *testing.T, texts []string) []int {
 	}
 	slices.Sort(ports)
 	return ports
-}
-
-// asJSON is for what goes to another process in a variable.
-func asJSON(t *testing.T, value any) string {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

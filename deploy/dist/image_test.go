@@ -4,9 +4,15 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
@@ -28,9 +35,7 @@ const imageVariable = "DIST_TEST_IMAGE"
 // the result as a root of its own, with nothing in it but what the last stage
 // copies.
 func TestImage(t *testing.T) {
-	if os.Getuid() != 0 {
-		need(t, "root is needed")
-	}
+	needRoot(t)
 	need(t, "unshare", "ip", "curl")
 	build, made := readDockerfile(t)
 	work := t.TempDir()
@@ -38,12 +43,11 @@ func TestImage(t *testing.T) {
 	root := filepath.Join(work, "root")
 	t.Run("holds what it needs and nothing else", func(t *testing.T) { checkImageFiles(t, root) })
 	t.Run("runs", func(t *testing.T) {
-		made.Volumes = slices.Clone(made.Volumes)
 		binary, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)
 		}
-		args := append([]string{"--mount", "--net", "--propagation", "private", "testdata/image.sh", root, strings.Join(made.Volumes, " "), made.User},
+		args := append([]string{"--mount", "--net", "--propagation", "private", "testdata/image.sh", root, strings.Join(made.Volumes, " "), "/etc/portico /run/portico", made.User},
 			binary, "-test.v", "-test.run", "^TestBesideImage$", "-test.timeout", "5m")
 		cmd := exec.Command("unshare", args...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", imageVariable + "=" + asJSON(t, made), "IMAGE_ROOT=" + root, "TMPDIR=" + t.TempDir()}
@@ -194,12 +198,7 @@ func TestBesideImage(t *testing.T) {
 		c.stop(t)
 	})
 	t.Run("with a user and a hash, that user logs in", func(t *testing.T) {
-		cmd := made.command(t, root, nil, append(slices.Clone(made.Entrypoint), "passwd"))
-		cmd.Stdin = strings.NewReader("secret-of-alice\n")
-		hash, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
+		hash := made.tell(t, root, "secret-of-alice\n", "passwd")
 		c := made.run(t, root, "PORTICO_USER=alice", "PORTICO_PASSWORD_HASH="+strings.TrimSpace(string(hash)), "PORTICO_TLS_SELF_SIGNED=true")
 		made.awaitHealthy(t, root, c)
 		text := fmt.Sprintf("stored at %v\n", time.Now())
@@ -222,6 +221,35 @@ func TestBesideImage(t *testing.T) {
 		}
 		if log := read(t, c.log); strings.Count(log, "session opened") != 6 || strings.Contains(log, "secret-of-alice") {
 			t.Errorf("the log has the health checks, or a password:\n%s", log)
+		}
+		c.stop(t)
+	})
+	t.Run("as in the compose file", func(t *testing.T) {
+		service, err := loadCompose(t, types.Mapping{"PUBLIC_ADDRESS": "127.0.0.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		composed := made
+		composed.Start, composed.Health = service.Command, service.HealthCheck.Test[1:]
+		for name, value := range service.Environment {
+			composed.Environment = append(composed.Environment, name+"="+*value)
+		}
+		write(t, filepath.Join(root, "etc/portico/portico.yaml"), read(t, filepath.Join(dockerFolder, "portico.yaml")))
+		makePair(t, filepath.Join(root, "etc/portico/tls"))
+		made.tell(t, root, "secret-of-bob\n", "user", "add", "bob", "--file", "/var/lib/portico/users.yaml", "--home", "/srv/ftp/bob", "--create-home")
+		c := composed.run(t, root)
+		composed.awaitHealthy(t, root, c)
+		file := filepath.Join(t.TempDir(), "report.txt")
+		write(t, file, "of bob\n")
+		for _, options := range [][]string{{"--ssl-reqd", "ftp://127.0.0.1:2121/report.txt"}, {"ftps://127.0.0.1:2990/report.txt"}} {
+			fetch := append([]string{"-sS", "--fail", "--insecure", "--user", "bob:secret-of-bob"}, options...)
+			command(t, "curl", append([]string{"-T", file}, fetch...)...)
+			if got := command(t, "curl", fetch...); got != "of bob\n" {
+				t.Errorf("%v: got %q", options, got)
+			}
+		}
+		if out := made.tell(t, root, "", "status", "--config", "/etc/portico/portico.yaml"); !strings.Contains(out, "ready") {
+			t.Errorf("portico status says:\n%s", out)
 		}
 		c.stop(t)
 	})
@@ -276,6 +304,44 @@ func (made image) command(t *testing.T, root string, environment, line []string)
 	return cmd
 }
 
+// tell runs another command of the server's inside, as docker exec does.
+func (made image) tell(t *testing.T, root, input string, args ...string) string {
+	t.Helper()
+	cmd := made.command(t, root, nil, append(slices.Clone(made.Entrypoint), args...))
+	cmd.Stdin = strings.NewReader(input)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("portico %s: %v: %s", args[0], err, stderr.String())
+	}
+	return string(out)
+}
+
+// makePair makes a certificate and its key that the server may read.
+func makePair(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: certificate}, "key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+		write(t, filepath.Join(dir, name), string(pem.EncodeToMemory(block)))
+	}
+}
+
 func (made image) awaitHealthy(t *testing.T, root string, c *container) {
 	t.Helper()
 	var out []byte
@@ -299,4 +365,14 @@ func (c *container) stop(t *testing.T) {
 	if err := c.cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v\n%s", err, read(t, c.log))
 	}
+}
+
+// asJSON is for what goes to another process in a variable.
+func asJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -24,9 +24,7 @@ const insideVariable = "DIST_TEST_INSIDE"
 // enterWith runs TestInside in a mount and a network namespace, where it may
 // install packages and bind port 21 without a trace on this machine.
 func enterWith(t *testing.T, d *distribution) {
-	if os.Getuid() != 0 {
-		need(t, "root is needed")
-	}
+	needRoot(t)
 	need(t, "unshare", "ip", "dpkg", "setpriv", "curl", "bash", "systemd-analyze", "systemd-socket-activate", "logrotate")
 	packages := t.TempDir()
 	binary, err := os.Executable()
@@ -103,6 +101,9 @@ func TestInside(t *testing.T) {
 			out := command(t, "systemd-analyze", "verify", "--man=no", "portico.service", "portico.socket", "portico-bans.path", "portico-bans.service")
 			if strings.Contains(out, "portico") {
 				t.Error(out)
+			}
+			if out := shell(t, "grep -l /usr/local /usr/lib/systemd/system/portico* || true"); out != "" {
+				t.Errorf("these name a program elsewhere:\n%s", out)
 			}
 		}},
 		{"other files are valid", func(t *testing.T) {

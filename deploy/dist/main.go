@@ -25,7 +25,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("dist", flag.ContinueOnError)
 	source := flags.String("source", "../..", "work tree of the server")
-	out := flags.String("out", "../../bin/dist", "directory for the results; what else is in it goes")
+	out := flags.String("out", "../../bin/dist", "directory for the results; those of an earlier run go")
 	list := flags.String("platforms", strings.Join(allPlatforms(), ","), "GOOS/GOARCH,…")
 	given := release{}
 	flags.StringVar(&given.Version, "version", "", "instead of what git says")
@@ -67,10 +67,7 @@ func (d *distribution) make(ctx context.Context, platforms []platform) error {
 		}
 		*dir = absolute
 	}
-	if err := os.RemoveAll(d.out); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(d.out, 0o755); err != nil {
+	if err := emptyDirectory(d.out); err != nil {
 		return err
 	}
 	if err := d.addCommon(ctx); err != nil {
@@ -83,6 +80,25 @@ func (d *distribution) make(ctx context.Context, platforms []platform) error {
 		}
 	}
 	return writeSums(d.out)
+}
+
+// emptyDirectory makes the directory for the results, and drops those of an
+// earlier run. What is not such a directory is left alone.
+func emptyDirectory(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err == nil && len(files) > 0 {
+		if _, err := os.Stat(filepath.Join(dir, sumsFile)); err != nil {
+			return fmt.Errorf("-out: %s has something else in it, no %s: name another directory", dir, sumsFile)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	// An interrupted run leaves a directory that the next one may empty.
+	return os.WriteFile(filepath.Join(dir, sumsFile), nil, 0o644)
 }
 
 func (d *distribution) addPlatform(ctx context.Context, p platform) error {

@@ -29,6 +29,12 @@ type account struct {
 
 	loading sync.Mutex // so that one session counts, and not all
 
+	// asking is held while the counter is asked, so that its answers come in their
+	// order.
+	asking  sync.Mutex
+	toldAll Usage  // the sum of what the counter was told; guarded by asking
+	since   string // the count that it was told of; guarded by asking
+
 	mu      sync.Mutex // guards the rest
 	counted bool       // the numbers are known
 	marked  bool       // the file says that they may change
@@ -37,6 +43,12 @@ type account struct {
 	active  int        // files open for writing, and changes under way
 	bytes   int64
 	files   int64
+	// ahead is what the counter was told beyond what is there, such as bytes that
+	// are yet to be written. It is negative while there are some that it was not
+	// told of.
+	ahead      Usage
+	generation uint64   // of the counter when it knew the account
+	storage    afero.Fs // to count the account in
 }
 
 // load makes sure that the account's usage is known.
@@ -45,6 +57,9 @@ func (a *account) load(ctx context.Context, storage afero.Fs) error {
 	defer a.loading.Unlock()
 	if _, counted := a.usage(); counted {
 		return nil
+	}
+	if a.store.counter != nil {
+		return a.loadTogether(ctx, storage)
 	}
 	found, ok, err := a.store.read(a.name)
 	if err != nil {
@@ -76,20 +91,30 @@ func (a *account) usage() (Usage, bool) {
 func (a *account) recount(ctx context.Context, storage afero.Fs) (Usage, error) {
 	a.changes.Lock()
 	defer a.changes.Unlock()
-	usage, err := measure(ctx, storage, "/")
+	if a.store.counter != nil {
+		return a.recountTogether(ctx, storage)
+	}
+	usage, err := a.count(ctx, storage)
 	if err != nil {
 		return Usage{}, err
 	}
-	usage.Files-- // the root
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.counted, a.changed, a.bytes, a.files = true, true, usage.Bytes, usage.Files
 	return usage, nil
 }
 
+// count walks through the storage.
+func (a *account) count(ctx context.Context, storage afero.Fs) (Usage, error) {
+	usage, err := measure(ctx, storage, "/")
+	usage.Files-- // the root
+	return usage, err
+}
+
 // begin announces a change, and has it marked in the file. The caller calls end
 // when the change is done and counted.
 func (a *account) begin() error {
+	a.verify()
 	for {
 		a.mu.Lock()
 		if a.marked {
@@ -106,8 +131,12 @@ func (a *account) begin() error {
 
 func (a *account) end() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.active--
+	untold := a.active == 0 && a.ahead != Usage{}
+	a.mu.Unlock()
+	if untold {
+		_ = a.share(false) // what fails is told later
+	}
 }
 
 // markWith marks the account once write has put it into the file.
@@ -143,8 +172,20 @@ func (a *account) settle() (record, bool) {
 // take counts what is about to be added. An error means that nothing was
 // counted. Credit is how many bytes the limit may be passed by.
 func (a *account) take(bytes, files int64, limits Limits, credit int64) error {
+	wanted := Usage{bytes, files}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for a.store.counter != nil && !a.ahead.covers(wanted) {
+		a.mu.Unlock()
+		err := a.reserve(wanted, limits, credit)
+		a.mu.Lock()
+		if errors.Is(err, ErrExceeded) {
+			return err
+		}
+		if err != nil {
+			break // it is away: what is known here counts
+		}
+	}
 	switch {
 	case bytes > 0 && limits.Bytes > 0 && a.bytes+bytes > limits.Bytes+credit:
 		return fmt.Errorf("%w: %d of %d bytes are used", ErrExceeded, a.bytes, limits.Bytes)
@@ -166,6 +207,9 @@ func (a *account) give(bytes, files int64) {
 func (a *account) setLocked(bytes, files int64) {
 	if a.told {
 		a.store.told(a.name, Usage{Bytes: bytes - a.bytes, Files: files - a.files})
+	}
+	if a.store.counter != nil {
+		a.ahead = a.ahead.minus(Usage{Bytes: bytes - a.bytes, Files: files - a.files})
 	}
 	a.bytes, a.files = bytes, files
 }

@@ -36,6 +36,13 @@
 // by walking through its storage; all others are known. The file belongs to one
 // process at a time.
 //
+// # Several servers
+//
+// With [OpenShared] several servers that have the same storage count together, by a
+// [Counter], and there is no file. A server takes room ahead of what it writes,
+// up to 4 MiB for each account that writes and an eighth of what is left, so that
+// few writes have to ask, and gives back what is left at the end. No server passes a limit by what another has taken.
+//
 // # What it does not do
 //
 // It does not see holes: a file counts as long as it is. Files with several

@@ -38,6 +38,7 @@ func (f *FS) Name() string { return f.fs.Name() + " with a quota" }
 
 // Quota implements driver.Quoter.
 func (f *FS) Quota(string) (driver.Quota, error) {
+	f.account.refresh()
 	usage, _ := f.account.usage()
 	return driver.Quota{Bytes: usage.Bytes, Files: usage.Files, MaxBytes: f.limits.Bytes, MaxFiles: f.limits.Files}, nil
 }
@@ -52,6 +53,7 @@ func (f *FS) AvailableSpace(name string) (int64, error) {
 	if f.limits.Bytes == 0 || err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return below, err
 	}
+	f.account.refresh()
 	usage, _ := f.account.usage()
 	left := max(f.limits.Bytes-usage.Bytes, 0)
 	if err != nil {

@@ -23,6 +23,9 @@ func (s *Store) Lend(tell func(account string, change Usage)) error {
 	if s.closed || s.lent != nil {
 		return errClosed
 	}
+	if s.counter != nil {
+		return nil // there is no file, and both processes tell the counter
+	}
 	known, err := s.readAll()
 	if err != nil {
 		return err

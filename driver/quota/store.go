@@ -25,9 +25,11 @@ type Options struct {
 
 const defaultWait = 5 * time.Second
 
-// Store keeps the usage of accounts in a file. It is safe for concurrent use.
+// Store keeps the usage of accounts in a file, or together with other servers. It
+// is safe for concurrent use.
 type Store struct {
-	path string
+	path    string  // empty with a counter
+	counter Counter // nil: the file counts
 
 	// ledger orders what is written to the file and what is marked in it. It is
 	// held during I/O on purpose: a change has to wait for its mark.
@@ -132,6 +134,10 @@ func (s *Store) Usage(name string) (Usage, bool, error) {
 			return usage, true, nil
 		}
 	}
+	if s.counter != nil {
+		count, err := s.counter.Count(name)
+		return count.Usage, count.Since != "", err
+	}
 	found, ok, err := s.read(name)
 	return Usage{Bytes: found.Bytes, Files: found.Files}, ok, err
 }
@@ -146,15 +152,20 @@ func (s *Store) Recount(ctx context.Context, name string, storage afero.Fs) (Usa
 	return usage, s.Flush()
 }
 
-// Flush writes all counts to the file. Call it now and then, so that fewer
-// accounts have to be counted anew after a crash.
+// Flush writes all counts to the file, or tells them to the Counter. Call it now
+// and then, so that fewer accounts have to be counted anew after a crash.
 func (s *Store) Flush() error {
 	s.ledger.Lock()
 	defer s.ledger.Unlock()
-	if s.closed || s.isLent() {
+	switch {
+	case s.closed || s.isLent():
 		return nil
+	case s.counter != nil:
+		_ = s.shareAll(false) // the counter has told of what is wrong
+		return nil
+	default:
+		return s.flushLocked()
 	}
-	return s.flushLocked()
 }
 
 func (s *Store) isLent() bool {
@@ -172,7 +183,10 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	if s.isLent() {
+	switch {
+	case s.counter != nil:
+		return s.shareAll(true)
+	case s.isLent():
 		return nil
 	}
 	return errors.Join(s.flushLocked(), s.db.Close())
@@ -202,7 +216,7 @@ func (s *Store) mark(a *account) error {
 	if s.closed {
 		return errClosed
 	}
-	if s.isLent() {
+	if s.counter != nil || s.isLent() {
 		return a.markWith(func(record) error { return nil })
 	}
 	return a.markWith(func(r record) error { return s.write(map[string]record{a.name: r}) })

@@ -47,9 +47,18 @@ type bans struct {
 
 	mu      sync.RWMutex
 	table   bart.Table[*Ban] // the bans do not change
-	changed bool             // since takeChanges
+	changed readers          // who has not taken the last changes
 	full    bool             // was told
 }
+
+// readers are those who keep bans elsewhere.
+type readers uint8
+
+const (
+	theFile readers = 1 << iota
+	theOthers
+	everybody = theFile | theOthers
+)
 
 func newBans(limit int) *bans { return &bans{max: limit} }
 
@@ -96,19 +105,32 @@ func (b *bans) add(ban Ban, now time.Time) addition {
 		return banHasNoRoom
 	}
 	b.table.Insert(ban.Network, &ban)
-	b.changed = true
+	b.changed = everybody
 	return banAdded
 }
 
-// set puts in a ban that comes from the file, whatever was there.
-func (b *bans) set(ban Ban) {
+// get returns the ban of exactly this network.
+func (b *bans) get(network netip.Prefix) (Ban, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	ban, ok := b.table.Get(network)
+	if !ok {
+		return Ban{}, false
+	}
+	return *ban, true
+}
+
+// set puts in a ban, whatever was there. It is a change for those who do not
+// know it.
+func (b *bans) set(ban Ban, news readers) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.table.Insert(ban.Network, &ban)
+	b.changed |= news
 }
 
 // remove takes out a ban and says whether there was one.
-func (b *bans) remove(network netip.Prefix) (Ban, bool) {
+func (b *bans) remove(network netip.Prefix, news readers) (Ban, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ban, ok := b.table.Get(network)
@@ -116,6 +138,7 @@ func (b *bans) remove(network netip.Prefix) (Ban, bool) {
 		return Ban{}, false
 	}
 	b.table.Delete(network)
+	b.changed |= news
 	return *ban, true
 }
 
@@ -134,7 +157,7 @@ func (b *bans) expire(now time.Time) []Ban {
 			ended = append(ended, *present)
 		}
 	}
-	b.changed, b.full = true, false
+	b.changed, b.full = everybody, false
 	return ended
 }
 
@@ -161,24 +184,24 @@ func (b *bans) list(now time.Time) []Ban {
 	return all
 }
 
-// isChanged says whether there is something that the file does not know.
-func (b *bans) isChanged() bool {
+// isChanged says whether there is something that a reader does not know.
+func (b *bans) isChanged(to readers) bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.changed
+	return b.changed&to != 0
 }
 
-// takeChanges is list, and from now on nothing is changed.
-func (b *bans) takeChanges(now time.Time) []Ban {
+// takeChanges is list, and from now on the reader knows everything.
+func (b *bans) takeChanges(now time.Time, by readers) []Ban {
 	b.mu.Lock()
-	b.changed = false
+	b.changed &^= by
 	b.mu.Unlock()
 	return b.list(now)
 }
 
-// markChanged is for changes that could not be written.
-func (b *bans) markChanged() {
+// markChanged is for changes that a reader could not be told.
+func (b *bans) markChanged(to readers) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.changed = true
+	b.changed |= to
 }

@@ -19,6 +19,7 @@ type Guard struct {
 	scores *scores
 	bans   *bans
 	file   *syncedFile // nil: bans are not kept
+	others *others     // nil: nobody shares the bans
 }
 
 // New returns a guard that knows the lists and the bans of their files. Its
@@ -40,6 +41,10 @@ func New(opts Options) (*Guard, error) {
 		if err := g.loadBans(); err != nil {
 			return nil, err
 		}
+	}
+	if opts.Shared != nil {
+		g.others = g.newOthers(opts.Shared)
+		g.syncOthers(opts.Now())
 	}
 	return g, nil
 }
@@ -130,23 +135,19 @@ func (g *Guard) Bans() []Ban { return g.bans.list(g.opts.Now()) }
 // there is replaced.
 func (g *Guard) Add(network netip.Prefix, until time.Time, reason string) {
 	b := Ban{Network: unmapped(network), Since: g.opts.Now(), Until: until, Reason: reason}
-	g.bans.set(b)
-	g.bans.markChanged()
+	g.bans.set(b, everybody)
 	g.tellBan(b)
 }
 
 // Lift ends the ban of exactly this network, forgets what its address did, and
 // says whether there was a ban.
 func (g *Guard) Lift(network netip.Prefix) bool {
-	lifted := g.lift(unmapped(network), g.opts.Now())
-	if lifted {
-		g.bans.markChanged()
-	}
-	return lifted
+	return g.lift(unmapped(network), g.opts.Now(), everybody)
 }
 
-func (g *Guard) lift(network netip.Prefix, now time.Time) bool {
-	b, ok := g.bans.remove(network)
+// lift lifts a ban, which is news to some.
+func (g *Guard) lift(network netip.Prefix, now time.Time, news readers) bool {
+	b, ok := g.bans.remove(network, news)
 	if ok && !b.isOver(now) {
 		g.tellUnban(b, "operator")
 	}

@@ -345,7 +345,7 @@ func manyBans(tb testing.TB, n int) *Guard {
 		for range i%7 + 1 {
 			addr = addr.Next()
 		}
-		g.bans.set(Ban{Network: NetworkOf(addr), Until: time.Now().Add(time.Hour)})
+		g.bans.set(Ban{Network: NetworkOf(addr), Until: time.Now().Add(time.Hour)}, 0)
 	}
 	return g
 }

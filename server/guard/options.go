@@ -35,6 +35,11 @@ type Options struct {
 	// end with the process.
 	BanFile string
 
+	// Shared is where this server and others keep bans together, beside BanFile:
+	// what each of them bans or lifts, all do within a second. Nil: this server
+	// bans alone.
+	Shared SharedBans
+
 	// MaxScores is how many addresses have a score at one time. Zero: 100,000,
 	// some 10 MB.
 	MaxScores int

@@ -85,6 +85,7 @@ func (g *Guard) Run(ctx context.Context) {
 			g.scores.sweep(now)
 		}
 		g.reloadLists()
+		g.syncOthers(now) // first, or what they have lifted would be in the file for longer
 		g.syncBans(now)
 	}
 }
@@ -95,9 +96,13 @@ func (g *Guard) expire(now time.Time) {
 	}
 }
 
-// Sync makes the file of bans and the memory alike now. Run does so by itself;
-// the two must not be called at the same time.
+// Sync makes the file of bans, those of other servers and the memory alike now.
+// Run does so by itself; the two must not be called at the same time.
 func (g *Guard) Sync() {
+	if g.others != nil {
+		g.others.next = time.Time{}
+		g.syncOthers(g.opts.Now())
+	}
 	if g.file != nil {
 		g.file.next = time.Time{}
 		g.syncBans(g.opts.Now())
@@ -108,8 +113,8 @@ func (g *Guard) Sync() {
 func (g *Guard) close() {
 	if g.file != nil {
 		g.file.closing = true
-		g.Sync()
 	}
+	g.Sync()
 }
 
 // loadBans reads the file at the start. What cannot be read then is an error:
@@ -124,7 +129,7 @@ func (g *Guard) loadBans() error {
 	f.content = byNetwork(bans)
 	for _, b := range bans {
 		if b = b.fromFile(now); !b.isOver(now) {
-			g.bans.set(b)
+			g.bans.set(b, theOthers)
 		}
 		g.scores.remember(b, now)
 	}
@@ -136,7 +141,7 @@ func (g *Guard) syncBans(now time.Time) {
 	if f == nil {
 		return
 	}
-	changed := g.bans.isChanged() || f.clockJumped(now) || f.closing && f.invalid
+	changed := g.bans.isChanged(theFile) || f.clockJumped(now) || f.closing && f.invalid
 	mayWrite := !now.Before(f.next)
 	if f.seen.equals(stampOf(f.file.Path)) && !(changed && mayWrite) {
 		return
@@ -189,14 +194,14 @@ func (g *Guard) readChanges(now time.Time) error {
 	f.seen, f.invalid = at, false
 	if at.info == nil {
 		g.log.Warn("the file of bans is gone: it is made again. Lift bans with portico ban del", zap.String("file", f.file.Path))
-		g.bans.markChanged()
+		g.bans.markChanged(theFile)
 		return nil
 	}
 	f.broken = false
 	after := byNetwork(bans)
 	for network := range f.content {
 		if _, still := after[network]; !still {
-			g.lift(network, now)
+			g.lift(network, now, theOthers)
 		}
 	}
 	for network, b := range after {
@@ -204,7 +209,7 @@ func (g *Guard) readChanges(now time.Time) error {
 			continue
 		}
 		if b = b.fromFile(now); !b.isOver(now) {
-			g.bans.set(b)
+			g.bans.set(b, theOthers)
 			g.tellBan(b)
 		}
 	}
@@ -214,7 +219,7 @@ func (g *Guard) readChanges(now time.Time) error {
 
 func (g *Guard) writeBans(now time.Time) error {
 	f := g.file
-	bans := g.bans.takeChanges(now)
+	bans := g.bans.takeChanges(now, theFile)
 	for i, b := range bans {
 		bans[i] = b.toFile(now)
 	}
@@ -225,7 +230,7 @@ func (g *Guard) writeBans(now time.Time) error {
 		}
 	}
 	if err := f.file.write(bans); err != nil {
-		g.bans.markChanged()
+		g.bans.markChanged(theFile)
 		f.next = now.Add(time.Second)
 		return fmt.Errorf("guard: write the bans: %w", err)
 	}
@@ -243,8 +248,11 @@ func (f *syncedFile) clockJumped(now time.Time) bool {
 }
 
 // toFile is the ban with times of day, in whole seconds.
-func (b Ban) toFile(now time.Time) Ban {
-	day := now.Round(0).UTC()
+func (b Ban) toFile(now time.Time) Ban { return b.toClock(now, now) }
+
+// toClock is toFile for a clock whose time of day is another one now.
+func (b Ban) toClock(now, day time.Time) Ban {
+	day = day.Round(0).UTC()
 	b.Since = day.Add(b.Since.Sub(now)).Round(time.Second)
 	if !b.Until.IsZero() {
 		b.Until = day.Add(b.Until.Sub(now)).Round(time.Second)
@@ -254,8 +262,11 @@ func (b Ban) toFile(now time.Time) Ban {
 
 // fromFile is the ban with times that no clock can change. It lasts no longer
 // than it was made for, though the file may come from a clock that was ahead.
-func (b Ban) fromFile(now time.Time) Ban {
-	day := now.Round(0)
+func (b Ban) fromFile(now time.Time) Ban { return b.fromClock(now, now) }
+
+// fromClock is fromFile for a clock whose time of day is another one now.
+func (b Ban) fromClock(now, day time.Time) Ban {
+	day = day.Round(0)
 	if b.Until.IsZero() {
 		b.Since = now.Add(min(0, b.Since.Sub(day)))
 		return b

@@ -30,6 +30,9 @@ type Options struct {
 	// Timeout is how long anybody waits for Redis before it is away. Zero:
 	// 250 ms.
 	Timeout time.Duration
+	// Guest is for programs that look at the state, or change it, and serve nobody:
+	// they are no replica.
+	Guest bool
 	// Logger receives the log. Nil: nothing is logged.
 	Logger *zap.Logger
 }
@@ -88,8 +91,8 @@ func (o Options) connection() (*redis.Options, error) {
 		c.CredentialsProviderContext = credentials(user, o.Password)
 	}
 	c.MaxRetries, c.DialerRetries = -1, 1
-	c.DialTimeout, c.ReadTimeout, c.WriteTimeout, c.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
-	c.ContextTimeoutEnabled = true
+	c.DialTimeout, c.PoolTimeout = o.Timeout, o.Timeout
+	c.ReadTimeout, c.WriteTimeout, c.ContextTimeoutEnabled = -1, -1, true // each request brings its time
 	c.Protocol, c.DisableIdentity = 2, true
 	c.PipelinePoolSize = -1
 	c.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

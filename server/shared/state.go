@@ -2,6 +2,7 @@ package shared
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,6 +26,7 @@ type State struct {
 	opts     Options
 	log      *zap.Logger
 	redis    *redis.Client
+	name     string // of this process, where others count, too
 	sessions *Sessions
 	cancel   context.CancelFunc
 	closing  sync.Once
@@ -67,7 +69,7 @@ func Open(opts Options) (*State, error) {
 		return nil, err
 	}
 	s := &State{
-		opts: opts, log: opts.Logger.Named("shared"), redis: redis.NewClient(connection),
+		opts: opts, log: opts.Logger.Named("shared"), redis: redis.NewClient(connection), name: rand.Text(),
 		done: make(chan struct{}), since: time.Now(), faults: make(map[string]time.Time),
 	}
 	s.sessions = newSessions(s)
@@ -115,7 +117,7 @@ func (s *State) Close() error {
 func (s *State) close() error {
 	s.cancel()
 	<-s.done
-	if s.isHere() {
+	if s.isHere() && !s.opts.Guest {
 		s.sessions.quit()
 	}
 	return s.redis.Close()
@@ -132,6 +134,7 @@ func (s *State) run(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			switch {
+			case s.isHere() && s.opts.Guest:
 			case s.isHere():
 				s.sessions.beat()
 			case s.mayRetry(now):
@@ -165,7 +168,15 @@ func (s *State) join() {
 	ctx, cancel := context.WithTimeout(context.Background(), joinPatience)
 	defer cancel()
 	_, joined := s.now()
-	if err := s.sessions.join(ctx); err != nil {
+	err := s.redis.Ping(ctx).Err()
+	switch {
+	case err != nil:
+	case s.opts.Guest:
+		s.found()
+	default:
+		err = s.sessions.join(ctx)
+	}
+	if err != nil {
 		s.lost(err, joined)
 	}
 }
@@ -219,11 +230,16 @@ const whole = ""
 // ask has Redis do something for a part. After an error, which it has told of,
 // the caller goes by what it knows itself.
 func (s *State) ask(part string, do func(ctx context.Context) error) error {
+	return s.askFor(s.opts.Timeout, part, do)
+}
+
+// askFor is ask for what no client waits for.
+func (s *State) askFor(patience time.Duration, part string, do func(ctx context.Context) error) error {
 	here, joined := s.now()
 	if !here {
 		return ErrAway
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	switch err := do(ctx); {
 	case err == nil:

@@ -39,6 +39,12 @@
       "admin" $admin
       "drain" (dict "delay" (printf "%vs" $v.drain.delaySeconds) "timeout" (printf "%vs" $v.drain.timeoutSeconds))
       "reload_on_change" true }}
+{{- with $v.shared.redis }}
+{{- $shared := dict "redis" . }}
+{{- if $v.shared.secretName }}{{ $_ := set $shared "password_file" "/etc/portico/shared/password" }}{{ end }}
+{{- if $v.shared.tickets }}{{ $_ := set $shared "secret_file" "/etc/portico/shared/secret" }}{{ end }}
+{{- $_ := set $settled "shared" $shared }}
+{{- end }}
 {{- $defaults := dict
       "quota_file" "/var/lib/portico/quota.db"
       "defence" (dict "ban_file" "/var/lib/portico/bans.json")

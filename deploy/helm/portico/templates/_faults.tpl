@@ -74,6 +74,12 @@
 {{- else if $v.metrics.serviceMonitor.enabled }}
 {{- $faults = append $faults "metrics.serviceMonitor.enabled: there is nothing to monitor without metrics.enabled" }}
 {{- end }}
+{{- if and $v.shared.secretName (not $v.shared.redis) }}
+{{- $faults = append $faults "shared.secretName: there is nothing to share without shared.redis" }}
+{{- end }}
+{{- if and $v.shared.tickets (not $v.shared.secretName) }}
+{{- $faults = append $faults "shared.tickets: name the Secret that has the key secret in shared.secretName" }}
+{{- end }}
 {{- if and $v.users.existingSecret $v.users.list }}
 {{- $faults = append $faults "users.list: users come from users.existingSecret already: leave one of the two empty" }}
 {{- end }}
@@ -84,7 +90,8 @@
       (list "passive.slice" "replicaCount, passive.slices") (list "passive.slice_ports" "passive.count")
       (list "passive.public_address" "publicAddress") (list "active.enabled" "activeMode")
       (list "tls.certificate" "tls.secretName") (list "tls.key" "tls.secretName") (list "tls.self_signed" "tls.secretName")
-      (list "tls.require" "tls.require") (list "tls.session_reuse" "tls.sessionReuse") (list "auth.file" "users") }}
+      (list "tls.require" "tls.require") (list "tls.session_reuse" "tls.sessionReuse") (list "auth.file" "users")
+      (list "shared.redis" "shared.redis") (list "shared.password_file" "shared.secretName") (list "shared.secret_file" "shared.tickets") }}
 {{- $path := splitList "." (first .) }}
 {{- $at := $v.config }}
 {{- if eq (len $path) 2 }}{{ $at = default (dict) (get $v.config (first $path)) }}{{ end }}
