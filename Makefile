@@ -57,7 +57,7 @@ unit: s3server ## unit tests with -race, shuffled
 
 # The first run compiles helm, which takes two minutes.
 .PHONY: chart
-chart: ## the Helm chart: helm lint, helm template, the types of the Kubernetes API
+chart: ## the Helm chart: helm lint and template, the types of the Kubernetes API, what docs/kubernetes.md says
 	@staticcheck=$$($(GO) tool -n staticcheck) && cd deploy/helm && $(GO) vet ./... && "$$staticcheck" ./...
 	cd deploy/helm && $(GO) test -shuffle=on -timeout 20m ./...
 

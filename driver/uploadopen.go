@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -156,10 +157,19 @@ func (u *Uploads) createHidden(target target, flag int) (afero.File, string, err
 	if replacer, ok := file.(Replacer); ok {
 		replacer.Replaces(target.size)
 	}
-	if err := u.fs.Chmod(hidden, target.mode&os.ModePerm); err != nil {
+	if err := u.chmod(file, hidden, target.mode&os.ModePerm); err != nil {
 		return nil, "", errors.Join(err, file.Close(), u.fs.Remove(hidden))
 	}
 	return file, hidden, nil
+}
+
+// chmod saves the look for the name where there is an open file of the operating
+// system.
+func (u *Uploads) chmod(file afero.File, name string, mode os.FileMode) error {
+	if bare := lowest(file); bare != nil && runtime.GOOS != "windows" {
+		return bare.Chmod(mode)
+	}
+	return u.fs.Chmod(name, mode)
 }
 
 // add appends: to the file, or to what was kept of its upload.

@@ -42,10 +42,10 @@ func accessCommands() map[string]commandSpec {
 // dataCommands: RFC 959 §4.1.2, RFC 2428.
 func dataCommands() map[string]commandSpec {
 	return map[string]commandSpec{
-		"PASV": {syntax: "PASV", codes: []int{227, 425, 502}, run: (*session).cmdPASV, reword: (*session).announceSetup},
-		"EPSV": {syntax: "EPSV [1|2|ALL]", codes: []int{200, 229, 425, 502, 522}, run: (*session).cmdEPSV, reword: (*session).announceSetup},
-		"PORT": {syntax: "PORT h1,h2,h3,h4,p1,p2", codes: []int{200, 425, 502}, run: (*session).cmdPORT, reword: (*session).announceSetup, needsArg: true},
-		"EPRT": {syntax: "EPRT |1|<address>|<port>|", codes: []int{200, 425, 502, 522}, run: (*session).cmdEPRT, reword: (*session).announceSetup, needsArg: true},
+		"PASV": {syntax: "PASV", codes: []int{227, 425, 502}, run: (*session).cmdPASV},
+		"EPSV": {syntax: "EPSV [1|2|ALL]", codes: []int{200, 229, 425, 502, 522}, run: (*session).cmdEPSV},
+		"PORT": {syntax: "PORT h1,h2,h3,h4,p1,p2", codes: []int{200, 425, 502}, run: (*session).cmdPORT, needsArg: true},
+		"EPRT": {syntax: "EPRT |1|<address>|<port>|", codes: []int{200, 425, 502, 522}, run: (*session).cmdEPRT, needsArg: true},
 		"TYPE": {syntax: "TYPE A|I|L 8", codes: []int{200, 504}, run: (*session).cmdTYPE, needsArg: true},
 		"MODE": {syntax: "MODE S", codes: []int{200, 504}, run: (*session).cmdMODE, needsArg: true},
 		"STRU": {syntax: "STRU F|R", codes: []int{200, 504}, run: (*session).cmdSTRU, needsArg: true},

@@ -14,11 +14,6 @@ import (
 	"github.com/portico-ftp/portico/portalloc"
 )
 
-// Every way to settle the data connection is made known to the engine as an
-// EPSV: it then asks for a listener (engineDriver.WrapPassiveListener), whose
-// Accept brings the data connection, whichever side opens it.
-const engineSetup = "EPSV"
-
 // cmdPASV answers with an IPv4 address and a port (RFC 959 §4.1.2).
 func (s *session) cmdPASV(command) string {
 	switch {
@@ -204,23 +199,12 @@ func (s *session) activate(addr netip.AddrPort, verb string) string {
 	return ""
 }
 
-// announce makes setup the session's next data connection. The reply is sent
-// when the engine knows of it.
+// announce makes setup the session's next data connection, and says so.
 func (s *session) announce(setup *dataSetup, code int, text string) string {
 	s.dropSetup()
-	setup.announcement = reply{code: code, text: text, last: true}
 	s.setup = setup
-	return engineSetup
-}
-
-// announceSetup replaces the engine's 229 by the reply that the client expects.
-func (s *session) announceSetup(_ command, r reply) reply {
-	if s.setup == nil || r.code != 229 {
-		s.dropSetup()
-		s.log.Error("the engine refused a data connection", zap.Int("code", r.code), zap.String("cause", r.text))
-		return reply{code: 425, text: "Can't open data connection.", last: true}
-	}
-	return s.setup.announcement
+	s.reply(code, text)
+	return ""
 }
 
 func (s *session) dropSetup() {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// cmdTransfer starts a transfer of a file. The engine reads the file and the
-// data connection on a goroutine of its own, and commands are read meanwhile.
+// cmdTransfer starts a transfer of a file.
 func (s *session) cmdTransfer(cmd command) string {
-	return s.startTransfer(cmd, &transfer{path: s.abs(cmd.arg)}, cmd.line())
+	s.startTransfer(cmd, &transfer{path: s.abs(cmd.arg)})
+	return ""
 }
 
 // cmdSTOU stores under a name that nothing has, and tells it in the 150 reply
@@ -27,37 +27,39 @@ func (s *session) cmdSTOU(cmd command) string {
 		name = path.Join(name, "ftp")
 	}
 	name += "-" + rand.Text()
-	return s.startTransfer(cmd, &transfer{path: name, opening: "FILE: " + name}, "STOR "+name)
+	s.startTransfer(cmd, &transfer{path: name, opening: "FILE: " + name})
+	return ""
 }
 
-// cmdList starts a listing. The engine takes it for a download.
+// cmdList starts a listing.
 func (s *session) cmdList(cmd command) string {
 	l := s.newListing(cmd)
-	return s.startTransfer(cmd, &transfer{path: l.dir, listing: l}, "RETR /")
+	s.startTransfer(cmd, &transfer{path: l.dir, listing: l})
+	return ""
 }
 
-// startTransfer registers t, if the data connection is settled, and returns
-// the line that makes the engine start it.
-func (s *session) startTransfer(cmd command, t *transfer, line string) string {
+// startTransfer starts t on a goroutine of its own, if the data connection is
+// settled. Commands are read meanwhile.
+func (s *session) startTransfer(cmd command, t *transfer) {
 	offset, size := s.restart, s.allocated
 	s.restart, s.allocated = 0, 0
 	switch {
 	case s.opts.RequireTLS == TLSForData && !s.protectedData:
 		s.reply(521, "Encryption of data connections is required: send PBSZ 0 and PROT P first.")
-		return ""
+		return
 	case s.setup == nil:
 		s.reply(425, "Use EPSV, PASV, EPRT or PORT first.")
-		return ""
+		return
 	}
 	if !s.beginTransfer(t) {
-		return ""
+		return
 	}
 	t.offset, t.form = offset, s.form
 	if t.command = cmd; t.direction() == DirectionUpload && size > 0 {
 		t.size = offset + size
 	}
 	s.register(cmd, t)
-	return line
+	go t.run(s.files, s.setup)
 }
 
 // register makes t what the session is doing.

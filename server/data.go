@@ -15,9 +15,8 @@ import (
 	"github.com/portico-ftp/portico/server/pace"
 )
 
-// dataConn is a data connection as the engine sees it. It counts bytes, gives
-// each read and write the stall timeout, gathers small writes (the engine
-// writes listings entry by entry), and makes the TLS handshake at the first
+// dataConn is a data connection. It counts bytes, gives each read and write the
+// stall timeout, gathers small writes, and makes the TLS handshake at the first
 // read or write: some clients send their ClientHello only after the 150 reply.
 //
 // One goroutine uses it; abort may be called by any.
@@ -127,7 +126,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 // or more, before it goes on by larger steps.
 const bulkAfter = 4 << 20
 
-// WriteTo copies an upload to w, the engine's file. One that is fast goes on
+// WriteTo copies an upload to w, its file. One that is fast goes on
 // within the kernel, or else in larger blocks; many small ones need no pipe each.
 func (d *dataConn) WriteTo(w io.Writer) (total int64, err error) {
 	enough := bulkAfter
@@ -150,7 +149,7 @@ func (d *dataConn) WriteTo(w io.Writer) (total int64, err error) {
 	return total + n, err
 }
 
-// kernelWriter is what the engine's file has if its bytes need not be seen.
+// kernelWriter is what the file of an upload has if its bytes need not be seen.
 type kernelWriter interface {
 	OSFile() *os.File // nil: they must be seen
 	// CopyFrom takes n bytes from r, fewer at its end, within the kernel if r is
@@ -286,14 +285,11 @@ func (d *dataConn) flush() error {
 	return err
 }
 
-// Flush sends what has been gathered. The engine calls it before Close.
-func (d *dataConn) Flush() error { return d.flush() }
-
 // kernelChunk is how much the kernel copies between two updates of the byte
 // count.
 const kernelChunk = 4 << 20
 
-// ReadFrom copies a download from r, the engine's file. In clear the kernel
+// ReadFrom copies a download from r, its file. In clear the kernel
 // copies, if r is a file of the operating system.
 func (d *dataConn) ReadFrom(r io.Reader) (int64, error) {
 	if err := d.flush(); err != nil {
@@ -307,8 +303,8 @@ func (d *dataConn) ReadFrom(r io.Reader) (int64, error) {
 	return io.CopyBuffer(onlyWriter{writerFunc(d.send)}, onlyReader{r}, *buf)
 }
 
-// osFile returns the operating system's file under the engine's, nil if there
-// is none.
+// osFile returns the operating system's file under a handle, nil if there is
+// none.
 func osFile(file any) *os.File {
 	switch f := file.(type) {
 	case *os.File:

@@ -14,14 +14,14 @@
 // # Model
 //
 // A session is the life of one control connection. Each has an engine
-// (ftpserverlib) of its own, which does transfers, listings and paths. Every
-// edge of the engine belongs to this package: the control connection hands it
-// the lines that it is to see and rewords its replies; every data connection,
-// in active and in passive mode, is opened here; accounts and files come from
-// package driver, passive ports from package portalloc.
+// (ftpserverlib) of its own, which does paths and the commands on single files.
+// Every edge of the engine belongs to this package: the control connection hands
+// it the lines that it is to see and rewords its replies; transfers and listings
+// go past it. Accounts and files come from package driver, passive ports from
+// package portalloc.
 //
-// A transfer uses one data connection. It begins when the engine gets the
-// command and ends with its final reply. Beside it ABOR, NOOP and STAT are
+// A transfer uses one data connection. It begins with its command, on a goroutine
+// of its own, and ends with its final reply. Beside it ABOR, NOOP and STAT are
 // answered; other commands wait, and so does all that comes behind them:
 // replies keep the order of the commands. ABOR acts at once even so.
 //

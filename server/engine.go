@@ -12,29 +12,24 @@ import (
 )
 
 // engineDriver is what an engine asks about its one session. The engine does
-// transfers, listings and paths; everything else happens in front of it.
+// paths and commands on single files; everything else happens in front of it.
 type engineDriver struct {
 	session *session
 }
 
 var (
 	_ ftpserver.MainDriver                         = (*engineDriver)(nil)
-	_ ftpserver.MainDriverExtensionPassiveWrapper  = (*engineDriver)(nil)
 	_ ftpserver.MainDriverExtensionPostAuthMessage = (*engineDriver)(nil)
 	_ ftpserver.MainDriverExtensionQuitMessage     = (*engineDriver)(nil)
 )
 
 // GetSettings hands the engine its connection and takes from it what the
-// session does itself: time-outs, active mode, checks of the data connection,
-// the conversion of text.
+// session does itself: time-outs, and all that has to do with data connections.
 func (d *engineDriver) GetSettings() (*ftpserver.Settings, error) {
 	return &ftpserver.Settings{
-		Listener:               &oneShotListener{conn: d.session.control},
-		IdleTimeout:            -1,
-		DisableActiveMode:      true,
-		DisableASCIIConversion: true,
-		ActiveConnectionsCheck: ftpserver.IPMatchDisabled,
-		PasvConnectionsCheck:   ftpserver.IPMatchDisabled,
+		Listener:          &oneShotListener{conn: d.session.control},
+		IdleTimeout:       -1,
+		DisableActiveMode: true,
 	}, nil
 }
 
@@ -67,17 +62,6 @@ func (d *engineDriver) QuitMessage() string { return "Goodbye." }
 // GetTLSConfig is never used: TLS is below the engine.
 func (d *engineDriver) GetTLSConfig() (*tls.Config, error) {
 	return nil, errors.New("server: the engine has no TLS")
-}
-
-// WrapPassiveListener puts the session's data connection in the place of the
-// engine's listener.
-func (d *engineDriver) WrapPassiveListener(listener net.Listener) (net.Listener, error) {
-	socket := silence(listener)
-	if d.session.setup == nil {
-		socket.close()
-		return nil, errors.New("server: no data connection is settled")
-	}
-	return &dataListener{setup: d.session.setup, engine: socket}, nil
 }
 
 // oneShotListener brings the engine its one connection.

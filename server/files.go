@@ -11,9 +11,9 @@ import (
 	"github.com/portico-ftp/portico/driver"
 )
 
-// sessionFS is what the engine sees of an account's files: the account's own,
-// with listings as files to download, and with the transfer type, the file
-// structure, REST and SITE UMASK of the session applied.
+// sessionFS is what a session and its engine see of an account's files: the
+// account's own, with listings as files to download, and with the transfer type,
+// the file structure, REST and SITE UMASK of the session applied.
 type sessionFS struct {
 	*driver.FS
 	session *session
@@ -22,7 +22,6 @@ type sessionFS struct {
 // The engine finds these by type assertion.
 var (
 	_ ftpserver.ClientDriver                        = (*sessionFS)(nil)
-	_ ftpserver.ClientDriverExtentionFileTransfer   = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionFileList       = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionRemoveDir      = (*sessionFS)(nil)
 	_ ftpserver.ClientDriverExtensionAvailableSpace = (*sessionFS)(nil)
@@ -42,36 +41,20 @@ func refuse(code int, text string, cause error) error {
 	return &refusal{reply: reply{code: code, text: text, last: true}, cause: cause}
 }
 
-// GetHandle opens what the running transfer moves. The engine asks for it
-// before it opens the data connection.
-func (f *sessionFS) GetHandle(name string, flags int, _ int64) (ftpserver.FileTransfer, error) {
-	t := f.session.currentTransfer()
-	if t == nil {
-		return f.FS.GetHandle(name, flags, 0)
-	}
-	handle, err := f.open(t, name, flags)
-	if err != nil {
-		t.mu.Lock()
-		errors.As(err, &t.refusal)
-		t.mu.Unlock()
-	}
-	return handle, err
-}
-
-func (f *sessionFS) open(t *transfer, name string, flags int) (ftpserver.FileTransfer, error) {
-	switch {
-	case t.listing != nil:
+// open opens what a transfer moves.
+func (f *sessionFS) open(t *transfer) (ftpserver.FileTransfer, error) {
+	switch t.direction() {
+	case DirectionListing:
 		return t.listing.open(f.FS)
-	case flags == os.O_RDONLY:
-		return f.openDownload(t, name)
-	case t.command.verb == "STOU":
-		flags |= os.O_EXCL
+	case DirectionDownload:
+		return f.openDownload(t)
+	default:
+		return f.openUpload(t)
 	}
-	return f.openUpload(t, name, flags)
 }
 
-func (f *sessionFS) openDownload(t *transfer, name string) (ftpserver.FileTransfer, error) {
-	handle, err := f.FS.GetHandle(name, os.O_RDONLY, t.offset)
+func (f *sessionFS) openDownload(t *transfer) (ftpserver.FileTransfer, error) {
+	handle, err := f.GetHandle(t.path, os.O_RDONLY, t.offset)
 	if err != nil {
 		return nil, err
 	}
@@ -104,23 +87,34 @@ func refuseOffset(offset int64) error {
 	return refuse(554, fmt.Sprintf("REST %d is beyond the end of the file.", offset), nil)
 }
 
-func (f *sessionFS) openUpload(t *transfer, name string, flags int) (ftpserver.FileTransfer, error) {
-	offset := t.offset
-	if flags&os.O_APPEND != 0 {
-		offset = 0 // APPE knows its place
+// uploadFlags say how the file of a command is opened.
+func uploadFlags(verb string, offset int64) int {
+	flags := os.O_WRONLY | os.O_CREATE
+	switch {
+	case verb == "APPE":
+		return flags | os.O_APPEND
+	case verb == "STOU":
+		return flags | os.O_TRUNC | os.O_EXCL
+	case offset == 0:
+		return flags | os.O_TRUNC
+	}
+	return flags
+}
+
+func (f *sessionFS) openUpload(t *transfer) (ftpserver.FileTransfer, error) {
+	name, offset := t.path, t.offset
+	if t.command.verb == "APPE" {
+		offset = 0 // it knows its place
 	}
 	fresh := false
 	if f.session.umask != nil || offset > 0 {
 		_, err := f.Stat(name)
 		fresh = errors.Is(err, os.ErrNotExist)
 	}
-	switch {
-	case offset > 0 && fresh:
+	if offset > 0 && fresh {
 		return nil, refuseOffset(offset)
-	case offset > 0:
-		flags &^= os.O_TRUNC
 	}
-	handle, err := f.FS.GetHandle(name, flags, offset)
+	handle, err := f.GetHandle(name, uploadFlags(t.command.verb, offset), offset)
 	if err != nil {
 		return nil, refuseUpload(err, offset)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/portico-ftp/portico/driver"
 )
 
-// listing is a LIST, NLST or MLSD. For the engine it is a file to download: so
+// listing is a LIST, NLST or MLSD. To a transfer it is a file to download: so
 // it is copied in large blocks and not entry by entry.
 type listing struct {
 	verb    string
@@ -196,7 +196,7 @@ func (l *listing) appendEntry(dst []byte, info os.FileInfo) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// listingFile is a listing as the engine downloads it.
+// listingFile is a listing as a transfer sends it.
 type listingFile struct {
 	listing *listing
 	entries []os.FileInfo
@@ -222,7 +222,7 @@ func (f *listingFile) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Write is never called: the engine only downloads a listing.
+// Write is never called: a listing is only downloaded.
 func (f *listingFile) Write([]byte) (int, error) { return 0, os.ErrInvalid }
 
 // Seek is never called: REST does not apply to listings.

@@ -35,7 +35,7 @@ func TestPanicsStayInTheirSession(t *testing.T) {
 	c := login(t, s.addr)
 	c.cmd(451, "HASH panic") // a job
 	c.passive()
-	c.cmd(500, "RETR panic") // in the engine
+	c.cmd(451, "RETR panic") // a transfer
 	c.cmd(451, "MLST panic") // in a command of our own
 	c.expectEnd()
 	bystander.cmd(200, "NOOP")

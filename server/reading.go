@@ -24,7 +24,7 @@ func (s *session) next() (string, error) {
 		s.lastCode = 0
 		s.noteTickets()
 		line := s.handleSafely(cmd)
-		if s.lastCode != 0 { // 0: the engine or the transfer answers
+		if s.lastCode != 0 { // 0: the engine or a transfer answers
 			s.observe(cmd, started, s.lastCode)
 		}
 		if s.ctx.Err() != nil {

@@ -72,10 +72,6 @@ func (s *session) engineReply(line []byte) {
 	case !ok || !r.last:
 		return // of an error in several lines, which the client is not to see
 	}
-	if t := s.currentTransfer(); t != nil {
-		t.reply(r)
-		return
-	}
 	if spec := s.server.commands[s.inflight.verb]; spec.reword != nil {
 		r = spec.reword(s, s.inflight, r)
 	} else if r.code >= 400 {

@@ -51,7 +51,7 @@ func initialParameters() parameters {
 //
 // Commands are read by one goroutine, the engine's, inside control.Read. It
 // alone touches the fields that are under no lock. A transfer runs on another
-// goroutine of the engine's; what the two share is under mu.
+// goroutine; what the two share is under mu.
 type session struct {
 	server  *Server
 	opts    *settings // those with which it began

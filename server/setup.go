@@ -12,10 +12,9 @@ import (
 // dataSetup is what PASV, EPSV, PORT or EPRT has settled about the next data
 // connection. Exactly one of lease and target is set.
 type dataSetup struct {
-	session      *session
-	lease        *portalloc.Lease // passive mode
-	target       netip.AddrPort   // active mode
-	announcement reply
+	session *session
+	lease   *portalloc.Lease // passive mode
+	target  netip.AddrPort   // active mode
 }
 
 // connectTimeout bounds how long the client's side may take to answer in
@@ -54,32 +53,3 @@ func (d *dataSetup) close() {
 		d.lease.Close()
 	}
 }
-
-// dataListener is what the engine takes for the listener of a passive data
-// connection.
-type dataListener struct {
-	setup  *dataSetup
-	engine *engineSocket
-}
-
-var _ net.Listener = (*dataListener)(nil)
-
-// Accept returns the data connection of the transfer that now runs.
-func (l *dataListener) Accept() (net.Conn, error) {
-	t := l.setup.session.currentTransfer()
-	if t == nil {
-		return nil, net.ErrClosed
-	}
-	return t.connect(l.setup)
-}
-
-// Close gives up what has not been accepted. The engine calls it when the
-// transfer is over or has been replaced.
-func (l *dataListener) Close() error {
-	l.setup.close()
-	l.engine.close()
-	return nil
-}
-
-// Addr is the engine's idea of the address, which no client sees.
-func (l *dataListener) Addr() net.Addr { return l.engine.addr }

@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"sync"
 	"time"
 
+	ftpserver "github.com/fclairamb/ftpserverlib"
 	"go.uber.org/zap"
 
 	"github.com/portico-ftp/portico/portalloc"
@@ -19,8 +18,10 @@ import (
 // its control connection, which Options.SessionReuse requires.
 var errNotResumed = errors.New("server: the data connection did not resume the control connection's TLS session")
 
+var errPanicked = errors.New("server: a panic, which the log shows")
+
 // transfer is a command that runs beside others: one that uses a data
-// connection, from when the engine gets it to its final reply, or a job.
+// connection, or a job.
 type transfer struct {
 	session *session
 	command command
@@ -39,10 +40,9 @@ type transfer struct {
 	mu       sync.Mutex
 	conn     *dataConn
 	mode     string
-	size     int64    // of the file, 0: not known
-	counted  int64    // of the bytes of conn, see traffic
-	refusal  *refusal // why the file could not be opened
-	underway bool     // 150 is sent
+	size     int64 // of the file, 0: not known
+	counted  int64 // of the bytes of conn, see traffic
+	underway bool  // 150 is sent
 
 	// Under session.mu:
 	settled chan struct{} // see uploadCut; nil: nobody waits
@@ -57,8 +57,73 @@ type abort struct {
 	at time.Time
 }
 
+// run does the transfer.
+func (t *transfer) run(files *sessionFS, setup *dataSetup) {
+	code, err := t.moveSafely(files, setup)
+	t.conclude(code, err)
+}
+
+// moveSafely keeps a panic, in the embedder's files for one, to the transfer.
+func (t *transfer) moveSafely(files *sessionFS, setup *dataSetup) (code int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.session.logPanic(t.command, p)
+			code, err = 451, errPanicked
+		}
+	}()
+	return t.move(files, setup)
+}
+
+// move opens the file and the data connection, copies from one to the other, and
+// closes both. It returns the code that fits the error, unless more is known of
+// it (verdict).
+func (t *transfer) move(files *sessionFS, setup *dataSetup) (code int, err error) {
+	file, err := files.open(t)
+	if err != nil {
+		return codeOf(err, 550), err
+	}
+	complete := false
+	defer func() {
+		if !complete { // for whatever reason, panics among them
+			passTransferError(file, cmp.Or(err, errPanicked))
+			err = errors.Join(err, file.Close())
+		}
+	}()
+	conn, err := t.connect(setup)
+	if err != nil {
+		return 425, err
+	}
+	defer conn.Close()
+	t.opened()
+	if err := t.copy(file, conn); err != nil {
+		return codeOf(err, 451), err
+	}
+	complete = true
+	if err := file.Close(); err != nil && t.direction() == DirectionUpload {
+		return codeOf(err, 451), err
+	}
+	return 226, nil
+}
+
+// copy moves the bytes. Nothing is a write, too: it makes the TLS handshake, and
+// lets storage know of an empty file.
+func (t *transfer) copy(file ftpserver.FileTransfer, conn *dataConn) error {
+	if t.direction() == DirectionUpload {
+		n, err := conn.WriteTo(file)
+		if err == nil && n == 0 {
+			_, err = file.Write(nil)
+		}
+		return err
+	}
+	n, err := conn.ReadFrom(file)
+	if err == nil && n == 0 {
+		_, err = conn.Write(nil)
+	}
+	return err
+}
+
 // connect opens the data connection.
-func (t *transfer) connect(setup *dataSetup) (net.Conn, error) {
+func (t *transfer) connect(setup *dataSetup) (*dataConn, error) {
 	t.mu.Lock()
 	t.mode = setup.mode()
 	t.mu.Unlock()
@@ -77,7 +142,7 @@ func (t *transfer) connect(setup *dataSetup) (net.Conn, error) {
 	return conn, nil
 }
 
-// abort makes the transfer fail. Its final reply then comes from the engine.
+// abort makes the transfer fail.
 func (t *transfer) abort(cause error) {
 	t.cancel(cause)
 	t.mu.Lock()
@@ -103,22 +168,22 @@ func (t *transfer) requestAbort(cmd command) bool {
 	return running
 }
 
-// reply passes on a reply of the engine's about this transfer.
-func (t *transfer) reply(r reply) {
-	if r.code < 200 {
-		t.mu.Lock()
-		t.underway = true
-		t.mu.Unlock()
-		t.session.control.reply(150, cmp.Or(t.opening, "Data connection is open, transfer starts."))
-		return
-	}
+// opened tells the client that the data connection is there.
+func (t *transfer) opened() {
+	t.mu.Lock()
+	t.underway = true
+	t.mu.Unlock()
+	t.session.control.reply(150, cmp.Or(t.opening, "Data connection is open, transfer starts."))
+}
+
+// conclude tells everybody how the transfer has ended.
+func (t *transfer) conclude(code int, err error) {
 	t.end()
-	cause := r.text
-	r = t.verdict(r)
+	r := t.verdict(code, err)
 	t.emit(r.code)
 	t.session.server.traffic.count(t)
 	t.session.control.reply(r.code, r.text)
-	t.log(r, cause)
+	t.log(r, err)
 	t.tell(r.code)
 	t.finish(r.code)
 }
@@ -160,37 +225,32 @@ func (t *transfer) usedSetup() bool {
 	return t.mode != "" || (!t.isJob && t.ctx.Err() != nil)
 }
 
-// verdict finds the code that fits what has happened: the engine often has
-// just one for everything.
-func (t *transfer) verdict(r reply) reply {
-	t.mu.Lock()
-	conn, underway, refused := t.conn, t.underway, t.refusal
-	t.mu.Unlock()
+// verdict is the final reply.
+func (t *transfer) verdict(code int, err error) reply {
 	var connErr error
-	if conn != nil {
+	if conn := t.dataConn(); conn != nil {
 		connErr = conn.failure()
 	}
+	var refused *refusal
 	switch {
-	case refused != nil:
+	case errors.As(err, &refused):
 		return refused.reply
 	case errors.Is(connErr, errNotResumed):
 		return reply{code: 522, text: "The data connection must resume the TLS session of the control connection."}
-	case t.ctx.Err() != nil && (r.code >= 400 || errors.Is(context.Cause(t.ctx), errAborted)):
+	case t.ctx.Err() != nil && (err != nil || errors.Is(context.Cause(t.ctx), errAborted)):
 		return reply{code: 426, text: "Transfer aborted."}
 	case connErr != nil:
 		return reply{code: 426, text: "Data connection failed; transfer aborted."}
-	case r.code < 400:
-		return reply{code: r.code, text: "Transfer complete."}
-	case r.code == 425 && strings.Contains(r.text, portalloc.ErrNotConnected.Error()):
+	case err == nil:
+		return reply{code: code, text: "Transfer complete."}
+	case errors.Is(err, portalloc.ErrNotConnected):
 		return reply{code: 425, text: "No data connection came; a firewall may be blocking the passive port."}
-	case underway && r.code == 550:
-		return reply{code: 451, text: explain(451, r.text)}
 	default:
-		return reply{code: r.code, text: explain(r.code, r.text)}
+		return reply{code: code, text: explain(code, err.Error())}
 	}
 }
 
-func (t *transfer) log(r reply, cause string) {
+func (t *transfer) log(r reply, cause error) {
 	fields := []zap.Field{
 		zap.String("verb", t.command.verb), zap.String("path", t.path),
 		zap.Int("code", r.code), zap.Duration("duration", time.Since(t.started)),
@@ -203,7 +263,7 @@ func (t *transfer) log(r reply, cause string) {
 		}
 	}
 	if r.code >= 400 {
-		t.session.log.Info("transfer failed", append(fields, zap.String("cause", cause))...)
+		t.session.log.Info("transfer failed", append(fields, zap.NamedError("cause", cause))...)
 		return
 	}
 	t.session.log.Info("transfer", fields...)

@@ -20,6 +20,9 @@ const (
 	// endGraceShare is the part of an upload's own time that the wait may add:
 	// a client is hardly ever killed in the middle of a short upload.
 	endGraceShare = 10
+	// minGrace is the shortest wait. Timers of an idle process are no finer, so
+	// that a small upload would take many times as long as without.
+	minGrace = time.Millisecond
 )
 
 // settleTimeout bounds the wait for what the control connection has to say: it
@@ -52,7 +55,11 @@ func (s *session) uploadCut(inClear bool) error {
 
 // waitOutEnd gives the end of the control connection time to arrive.
 func (s *session) waitOutEnd(t *transfer) {
-	grace := time.NewTimer(min(endGrace, time.Since(t.started)/endGraceShare))
+	length := min(endGrace, time.Since(t.started)/endGraceShare)
+	if length < minGrace {
+		return
+	}
+	grace := time.NewTimer(length)
 	defer grace.Stop()
 	select {
 	case <-t.ctx.Done():
