@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"os"
@@ -302,4 +303,48 @@ func TestReplicasCountQuotasTogether(t *testing.T) {
 	}
 	want(552, 1, "/e", 6<<10)
 	want(226, 1, "/e", 5<<10)
+}
+
+// A client that comes back to another replica resumes its TLS session there,
+// though it may not use that session's tickets for data connections.
+func TestReplicasResumeTLSSessionsOfEachOther(t *testing.T) {
+	t.Parallel()
+	r := newTogether(t, func(s *site) {
+		file := filepath.Join(s.dir, "tickets.secret")
+		if err := os.WriteFile(file, []byte("a-5ecret-of-all-replicas\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s.set("shared.secret_file", file)
+		s.set("tls.session_reuse", "required")
+	})
+	settings := suite.tls.client("127.0.0.1")
+	settings.MinVersion, settings.ServerName = tls.VersionTLS13, "127.0.0.1"
+	settings.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	for i, wantResumed := range []bool{false, true, true} {
+		conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.sites[i].implicit), settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(rawTimeout))
+		if got := conn.ConnectionState().DidResume; got != wantResumed {
+			t.Errorf("replica %d: resumed %v, want %v", i, got, wantResumed)
+		}
+		if _, err := conn.Read(make([]byte, 4)); err != nil { // the tickets come with it
+			t.Error(err)
+		}
+		_ = conn.Close()
+	}
+	// With new tickets from the control connection, data connections pass what is
+	// required of them.
+	for i := range 3 {
+		g := &goClient{t: t, endpoint: r.sites[i].endpoint(route{epsv, implicit, "127.0.0.1"}, t.TempDir()), tls: settings}
+		c, err := g.session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Stor(fmt.Sprint("file", i), strings.NewReader("content")); err != nil {
+			t.Errorf("replica %d: %v", i, err)
+		}
+		g.close()
+	}
 }

@@ -76,7 +76,7 @@ func readTicket(tickets *tickets, ticket []byte) uint64 {
 	if err != nil || session == nil {
 		return 0
 	}
-	owner, _ := ticketOwner(session)
+	owner, _ := tickets.ticketOwner(session)
 	return owner
 }
 
@@ -92,4 +92,38 @@ func certificate(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
+}
+
+// A server with the same keys can read a ticket, and knows that it is another's:
+// the session with the same id here has nothing to do with it.
+func TestTicketsOfOtherServersProveNothing(t *testing.T) {
+	t.Parallel()
+	config := &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+	a, b := newTickets(config), newTickets(config)
+	a.renewKeys(time.Now())
+	early := issueTicket(t, a, 7)
+	keys := [][32]byte{{1}, {2}}
+	a.setKeys(keys)
+	b.setKeys(keys)
+	ticket := issueTicket(t, a, 7)
+	if got := readTicket(a, ticket); got != 7 {
+		t.Errorf("its own server reads %d", got)
+	}
+	if got := readTicket(a, early); got != 7 {
+		t.Errorf("a ticket of before names session %d, want 7", got)
+	}
+	var shown tlsHandshake
+	if session := b.note(&shown, ticket, tls.ConnectionState{}); session == nil || shown.owner != 0 || !shown.foreign {
+		t.Errorf("another server reads %v, %+v, want a session that is a stranger's", session, shown)
+	}
+	a.renewKeys(time.Now().Add(100 * ticketKeyLife))
+	if got := readTicket(a, ticket); got != 7 {
+		t.Errorf("a server with keys of others has made its own")
+	}
+	b.setKeys([][32]byte{{3}, {1}})
+	b.setKeys([][32]byte{{4}, {3}})
+	b.setKeys([][32]byte{{5}, {4}})
+	if len(b.keys) > 2*ticketKeys {
+		t.Errorf("%d keys are kept", len(b.keys))
+	}
 }

@@ -22,12 +22,14 @@ import (
 // only in memory, so a data connection that resumes it proves whose it is.
 type tickets struct {
 	ledger ledger
+	issuer [16]byte // tells this server's sessions from those of others with the same keys
 	// base is the configuration in force. Its keys encrypt all tickets;
 	// otherwise it is only cloned. Nil: no TLS.
 	base atomic.Pointer[tls.Config]
 
 	mu      sync.Mutex // held while base or keys change
 	keys    [][32]byte // newest first
+	given   bool       // keys are those of SetTicketKeys
 	renewAt time.Time
 }
 
@@ -40,6 +42,7 @@ const (
 
 func newTickets(config *tls.Config) *tickets {
 	t := &tickets{ledger: newLedger()}
+	rand.Read(t.issuer[:])
 	t.use(config)
 	return t
 }
@@ -60,11 +63,43 @@ func (t *tickets) use(config *tls.Config) {
 	t.base.Store(base)
 }
 
+// SetTicketKeys has TLS session tickets encrypted under the first of these keys,
+// and opened by all of them. From then on the server makes no keys itself, and
+// resumes sessions of control connections, also those of other servers with the
+// same keys: of TLS 1.3 alone, and where client certificates are not asked for.
+// Keys that were in use before still open tickets until the next call but one.
+// Without keys it does nothing.
+func (s *Server) SetTicketKeys(keys [][32]byte) { s.tls.setKeys(keys) }
+
+func (t *tickets) setKeys(keys [][32]byte) {
+	if len(keys) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := slices.Clone(keys)
+	for _, key := range t.keys {
+		if len(all) < len(keys)+ticketKeys && !slices.Contains(all, key) {
+			all = append(all, key)
+		}
+	}
+	t.keys, t.given = all, true
+	if base := t.base.Load(); base != nil {
+		base.SetSessionTicketKeys(all)
+	}
+}
+
+func (t *tickets) hasGivenKeys() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.given
+}
+
 // renewKeys makes a new key when its time has come.
 func (t *tickets) renewKeys(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now.Before(t.renewAt) {
+	if t.given || now.Before(t.renewAt) {
 		return
 	}
 	var key [32]byte
@@ -75,8 +110,13 @@ func (t *tickets) renewKeys(now time.Time) {
 	t.renewAt = now.Add(ticketKeyLife)
 }
 
-// forControl is the configuration of a session's control connection. It
-// resumes nothing: a ticket of an earlier session would name that one.
+// forControl is the configuration of a session's control connection. Alone it
+// resumes nothing: a ticket of an earlier session would name that one. With keys
+// that others have, too, a client saves a full handshake when it comes back to
+// another server, under TLS 1.3, where it is sent new tickets at once, which name
+// this session. They are bound to what only the two ends of this connection know
+// (RFC 8446 §7.1), whatever session it was resumed from, so they prove as much as
+// those of a full handshake. Client certificates are not carried over.
 //
 // The ticket that the client shows is noted in shown. The callbacks change the
 // configuration that they belong to, which is this connection's own, once the
@@ -87,8 +127,11 @@ func (t *tickets) forControl(s *session, shown *tlsHandshake) *tls.Config {
 	config := t.forHost(s.tlsOptions())
 	config.WrapSession = t.wrapFor(s.id)
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		t.note(shown, ticket, state)
-		return nil, nil
+		session := t.note(shown, ticket, state)
+		if state.Version != tls.VersionTLS13 || config.ClientAuth != tls.NoClientCert || !t.hasGivenKeys() {
+			return nil, nil
+		}
+		return session, nil
 	}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if host := s.opts.findHost(hello.ServerName); host != nil && s.host == nil {
@@ -152,7 +195,7 @@ func (t *tickets) open(ticket []byte, state tls.ConnectionState) (session *tls.S
 	if err != nil || session == nil {
 		return nil, 0, 0
 	}
-	owner, serial = ticketOwner(session)
+	owner, serial = t.ticketOwner(session)
 	return session, owner, serial
 }
 
@@ -191,25 +234,27 @@ func offerProtocol(config *tls.Config, hello *tls.ClientHelloInfo, protocol stri
 
 func (t *tickets) wrapFor(id uint64) func(tls.ConnectionState, *tls.SessionState) ([]byte, error) {
 	return func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		session.Extra = append(session.Extra, ticketEntry(id, t.ledger.issue(id)))
+		session.Extra = append(session.Extra, t.ticketEntry(id, t.ledger.issue(id)))
 		return t.base.Load().EncryptTicket(state, session)
 	}
 }
 
 // ticketMark starts our entry in a TLS session's Extra, which others may share.
-const ticketMark = "portico.session.1:"
+const ticketMark = "portico.session.2:"
 
-func ticketEntry(id, serial uint64) []byte {
-	entry := binary.BigEndian.AppendUint64([]byte(ticketMark), id)
+func (t *tickets) ticketEntry(id, serial uint64) []byte {
+	entry := append([]byte(ticketMark), t.issuer[:]...)
+	entry = binary.BigEndian.AppendUint64(entry, id)
 	return binary.BigEndian.AppendUint64(entry, serial)
 }
 
 // ticketOwner is the id of the session that a ticket was made for, 0 if it
-// names none, and the ticket's serial number.
-func ticketOwner(session *tls.SessionState) (id, serial uint64) {
+// names none of this server's, and the ticket's serial number.
+func (t *tickets) ticketOwner(session *tls.SessionState) (id, serial uint64) {
 	for i := len(session.Extra) - 1; i >= 0; i-- {
-		if entry, ok := bytes.CutPrefix(session.Extra[i], []byte(ticketMark)); ok && len(entry) == 16 {
-			return binary.BigEndian.Uint64(entry), binary.BigEndian.Uint64(entry[8:])
+		entry, ok := bytes.CutPrefix(session.Extra[i], []byte(ticketMark))
+		if ok && len(entry) == 32 && bytes.Equal(entry[:16], t.issuer[:]) {
+			return binary.BigEndian.Uint64(entry[16:]), binary.BigEndian.Uint64(entry[24:])
 		}
 	}
 	return 0, 0

@@ -62,6 +62,9 @@ func (s *setup) bind(logs *logs) (*service, error) {
 	faults = append(faults, err)
 	options.Ports = opened.ports
 	service.server, err = s.bindControl(options)
+	if err == nil && service.shared != nil {
+		service.shared.FollowTicketKeys(service.server.SetTicketKeys)
+	}
 	faults = append(faults, s.administration.listen(s))
 	if err == nil { // otherwise not every listener had its turn
 		err = s.sockets.unused()

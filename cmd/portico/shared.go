@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -16,7 +17,11 @@ import (
 // alone. That Redis is away is no error. The caller closes the state, after the
 // last session.
 func (s *setup) openShared(log *zap.Logger) (*shared.State, error) {
-	return s.connectShared(shared.Options{Logger: log})
+	secret, err := s.sharedSecret()
+	if err != nil {
+		return nil, err
+	}
+	return s.connectShared(shared.Options{Logger: log, Secret: secret})
 }
 
 // visitShared connects as no server. That Redis is away is an error.
@@ -30,6 +35,23 @@ func (s *setup) visitShared() (*shared.State, error) {
 		return nil, s.fault("shared.redis", "%s", status.Cause)
 	}
 	return state, nil
+}
+
+// sharedSecret is what keys of session tickets are encrypted under, nil if they are
+// not shared.
+func (s *setup) sharedSecret() ([]byte, error) {
+	file := s.config.Shared.SecretFile
+	if file == "" {
+		return nil, nil
+	}
+	secret, err := readSecret(string(file))
+	switch {
+	case err != nil:
+		return nil, s.fault("shared.secret_file", "%v: name a file that the user whom Portico runs as can read", err)
+	case len(secret) < 16:
+		return nil, s.fault("shared.secret_file", "holds %d characters: write 16 or more, such as what openssl rand -hex 32 prints", len(secret))
+	}
+	return []byte(secret), nil
 }
 
 func (s *setup) connectShared(opts shared.Options) (*shared.State, error) {
@@ -70,13 +92,14 @@ func (s *setup) checkShared(r *report) {
 	if s.config.Shared.Redis == "" {
 		return
 	}
+	_, secretErr := s.sharedSecret()
 	state, err := s.visitShared()
 	if err == nil {
 		state.Close()
 	} else {
 		err = fmt.Errorf("%w: Portico would start, and count by itself until Redis is there", err)
 	}
-	r.add("shared state", s.config.Shared.Redis.String(), err)
+	r.add("shared state", s.config.Shared.Redis.String(), errors.Join(secretErr, err))
 }
 
 // sharedNeeds are Redis, and what it takes to connect again. A socket needs

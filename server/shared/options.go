@@ -30,6 +30,9 @@ type Options struct {
 	// Timeout is how long anybody waits for Redis before it is away. Zero:
 	// 250 ms.
 	Timeout time.Duration
+	// Secret is what all servers know and Redis does not, 16 bytes or more. The keys
+	// of TLS session tickets are encrypted under it. Empty: they are not shared.
+	Secret []byte
 	// Guest is for programs that look at the state, or change it, and serve nobody:
 	// they are no replica.
 	Guest bool
@@ -65,6 +68,8 @@ func (o Options) validate() error {
 	switch {
 	case o.Lease < leastLease:
 		return fmt.Errorf("shared: Options.Lease is %v: use %v or more", o.Lease, leastLease)
+	case len(o.Secret) > 0 && len(o.Secret) < leastSecret:
+		return fmt.Errorf("shared: Options.Secret has %d bytes: use %d or more", len(o.Secret), leastSecret)
 	case o.Timeout < time.Millisecond:
 		return fmt.Errorf("shared: Options.Timeout is %v: use a millisecond or more", o.Timeout)
 	default:

@@ -28,6 +28,7 @@ type State struct {
 	redis    *redis.Client
 	name     string // of this process, where others count, too
 	sessions *Sessions
+	tickets  *ticketKeys
 	cancel   context.CancelFunc
 	closing  sync.Once
 	done     chan struct{} // closed when nothing runs any more
@@ -73,6 +74,9 @@ func Open(opts Options) (*State, error) {
 		done: make(chan struct{}), since: time.Now(), faults: make(map[string]time.Time),
 	}
 	s.sessions = newSessions(s)
+	if s.tickets, err = newTicketKeys(s); err != nil {
+		return nil, err
+	}
 	s.join()
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
@@ -137,6 +141,7 @@ func (s *State) run(ctx context.Context) {
 			case s.isHere() && s.opts.Guest:
 			case s.isHere():
 				s.sessions.beat()
+				s.tickets.update()
 			case s.mayRetry(now):
 				s.join()
 			}
@@ -178,6 +183,10 @@ func (s *State) join() {
 	}
 	if err != nil {
 		s.lost(err, joined)
+		return
+	}
+	if !s.opts.Guest {
+		s.tickets.update()
 	}
 }
 
