@@ -54,15 +54,15 @@ func (s *Server) turnAway(conn net.Conn, spec Listener) bool {
 	if ok {
 		return false
 	}
-	reset(conn)
 	s.tellTurnedAway(SecurityEvent{Client: client, Listener: addrPortOf(conn.LocalAddr()), Reason: reason})
+	reset(conn)
 	return true
 }
 
 // refuseUnheard closes a new connection when there are far too many.
 func (s *Server) refuseUnheard(conn net.Conn, spec Listener) {
 	s.refusals[LimitSessions].Add(1)
-	reset(conn)
+	defer reset(conn)
 	e := SecurityEvent{Client: addrPortOf(conn.RemoteAddr()), Listener: addrPortOf(conn.LocalAddr()), Reason: "limit", Detail: LimitSessions.String()}
 	if containsAddr(spec.ProxyProtocol, e.Client.Addr()) {
 		e.Client, e.Proxy = netip.AddrPort{}, e.Client
