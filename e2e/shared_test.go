@@ -154,6 +154,9 @@ func TestReplicasOutliveRedis(t *testing.T) {
 		t.Errorf("the upload is %q, %v", text, err)
 	}
 
+	for _, p := range r.processes {
+		p.awaitLog(t, "the shared state is away")
+	}
 	r.redis.Start()
 	r.awaitReplicas(3)
 	for i := range 3 {
