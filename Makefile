@@ -2,6 +2,9 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
+# Which benchmarks of the packages run, and how often each.
+BENCH      ?= .
+BENCHCOUNT ?= 1
 DOCKER   ?= docker
 BIN      := bin/portico
 # The packages whose tests need nothing but Go; e2e comes after them.
@@ -96,9 +99,12 @@ fuzz: ## each fuzz target for FUZZTIME=10s
 		done; \
 	done
 
+.PHONY: microbench
+microbench: ## benchmarks of the packages, as benchstat reads them (BENCHCOUNT=10 for its statistics, BENCH=Acquire for some)
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) $(UNIT)
+
 .PHONY: bench
-bench: build ## benchmarks of the packages, then the server's numbers beside their targets
-	$(GO) test -run '^$$' -bench . -benchmem $(UNIT)
+bench: build microbench ## benchmarks of the packages, then the server's numbers beside their targets
 	$(GO) run ./bench -server $(BIN)
 
 .PHONY: bench-peers

@@ -145,8 +145,16 @@ func TestReadingALineCosts(t *testing.T) {
 	}); got > 0 {
 		t.Errorf("reading a line makes %v allocations, want 0", got)
 	}
-	line := []byte("NOOP")
-	if got := testing.AllocsPerRun(1000, func() { parseCommand(line) }); got > 1 {
-		t.Errorf("parsing a line makes %v allocations, want 1", got)
+	for _, test := range []struct {
+		line string
+		most float64
+	}{
+		{"NOOP", 1},        // the verb
+		{"RETR a file", 2}, // and what it is about
+	} {
+		line := []byte(test.line)
+		if got := testing.AllocsPerRun(1000, func() { parseCommand(line) }); got > test.most {
+			t.Errorf("parsing %q makes %v allocations, want %v", test.line, got, test.most)
+		}
 	}
 }

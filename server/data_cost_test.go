@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+)
+
+// sink is a connection that takes everything at once: what is measured is what
+// a data connection adds.
+type sink struct{ net.Conn }
+
+func (sink) Write(p []byte) (int, error) { return len(p), nil }
+
+func (sink) SetWriteDeadline(time.Time) error { return nil }
+
+func newSunkDataConn() *dataConn {
+	pools := newBuffers()
+	return &dataConn{ctx: context.Background(), raw: sink{}, buffers: &pools, stall: time.Minute}
+}
+
+// dataWrites are the two ways in which bytes reach a data connection: lines of a
+// listing, which are gathered, and blocks of a file, which are not.
+var dataWrites = []struct {
+	name  string
+	sizes []int // of the writes
+}{
+	{"a line", []int{100}},
+	{"as many lines as are gathered", lines(gatherSize/100 + 1)},
+	{"a block", []int{blockSize}},
+	{"a line and a block", []int{100, blockSize}},
+}
+
+func lines(n int) (sizes []int) {
+	for range n {
+		sizes = append(sizes, 100)
+	}
+	return sizes
+}
+
+// The race detector lets a pool forget one buffer in four, which is less than
+// one for each run and so is not counted.
+func TestWritingDataAllocatesNothing(t *testing.T) {
+	p := make([]byte, blockSize)
+	for _, test := range dataWrites {
+		d := newSunkDataConn()
+		if got := testing.AllocsPerRun(1000, func() {
+			for _, size := range test.sizes {
+				if _, err := d.Write(p[:size]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}); got != 0 {
+			t.Errorf("writing %s makes %v allocations, want 0", test.name, got)
+		}
+	}
+}
+
+func BenchmarkDataWrite(b *testing.B) {
+	p := make([]byte, blockSize)
+	for _, test := range dataWrites {
+		b.Run(test.name, func(b *testing.B) {
+			d := newSunkDataConn()
+			var bytes int64
+			for _, size := range test.sizes {
+				bytes += int64(size)
+			}
+			b.SetBytes(bytes)
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, size := range test.sizes {
+					if _, err := d.Write(p[:size]); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkReadCommand is the control line by itself: read and understood.
+func BenchmarkReadCommand(b *testing.B) {
+	var r lineReader
+	r.reset(idleReader{"RETR report.csv\r\n"})
+	b.ReportAllocs()
+	for b.Loop() {
+		line, err := r.next()
+		if err != nil {
+			b.Fatal(err)
+		}
+		parseCommand(line)
+	}
+}
