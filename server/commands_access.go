@@ -80,7 +80,7 @@ func (s *session) logIn(account *driver.Account, user, method string) string {
 	}
 	s.account, s.use = account, use
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
-	s.log = s.baseLog.With(zap.String("user", account.Name))
+	s.log = withFields(s.baseLog, zap.String("user", account.Name))
 	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), contactField(account.Contact))
 	s.security(SecurityEvent{Kind: SecurityLoginOK, Method: method})
 	s.emit(Event{Kind: EventLogin})

@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 )
@@ -50,4 +52,46 @@ func (h *engineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h *engineHandler) WithGroup(name string) slog.Handler {
 	return &engineHandler{Handler: h.Handler.WithGroup(name), debug: h.debug, over: h.over}
+}
+
+// withFields adds fields to a log that lives as long as a session. A core of
+// zap's encodes them at once, into a buffer of 1 KiB that it keeps: for idle
+// sessions, fields that are encoded with each line are cheaper.
+func withFields(log *zap.Logger, fields ...zap.Field) *zap.Logger {
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		if late, ok := core.(*lateCore); ok {
+			return late.with(fields)
+		}
+		return &lateCore{Core: core, fields: fields}
+	}))
+}
+
+// lateCore adds its fields to each line.
+type lateCore struct {
+	zapcore.Core
+	fields []zap.Field
+}
+
+// With implements zapcore.Core, for those who add fields for a short time.
+func (c *lateCore) With(fields []zap.Field) zapcore.Core { return c.with(fields) }
+
+func (c *lateCore) with(fields []zap.Field) *lateCore {
+	return &lateCore{Core: c.Core, fields: append(slices.Clip(c.fields), fields...)}
+}
+
+// Check implements zapcore.Core. Which cores get the line is asked in Write:
+// several that are one to the outside have levels, or samples, of their own.
+func (c *lateCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(entry.Level) {
+		return checked.AddCore(entry, c)
+	}
+	return checked
+}
+
+// Write implements zapcore.Core.
+func (c *lateCore) Write(entry zapcore.Entry, fields []zap.Field) error {
+	if checked := c.Core.Check(entry, nil); checked != nil {
+		checked.Write(append(slices.Clip(c.fields), fields...)...)
+	}
+	return nil
 }

@@ -225,3 +225,33 @@ func TestErrorsStayInside(t *testing.T) {
 		c.cmd(code, "%s", cmd)
 	}
 }
+
+// Each core behind the session's log gets the lines of its own level, with the
+// session's fields.
+func TestFieldsOfASessionReachEveryCore(t *testing.T) {
+	t.Parallel()
+	all, allLogs := observer.New(zapcore.DebugLevel)
+	warnings, warningLogs := observer.New(zapcore.WarnLevel)
+	s := startSite(t, func(o *server.Options) { o.Logger = zap.New(zapcore.NewTee(all, warnings)) })
+	c := login(t, s.addr)
+	c.cmd(501, "PORT 10,0,0,1,200,200") // not the client's address: a warning
+	line := func() []observer.LoggedEntry { return allLogs.FilterMessage("active mode refused").All() }
+	eventually(t, func() bool { return len(line()) == 1 })
+	fields := line()[0].ContextMap()
+	for name, want := range map[string]any{"session_id": uint64(1), "user": "alice", "reason": "not the client's address"} {
+		if fields[name] != want {
+			t.Errorf("%s is %v, want %v", name, fields[name], want)
+		}
+	}
+	if fields["remote_addr"] == nil {
+		t.Error("there is no remote_addr")
+	}
+	for _, entry := range warningLogs.All() {
+		if entry.Level < zapcore.WarnLevel {
+			t.Errorf("a core for warnings gets %q", entry.Message)
+		}
+	}
+	if warningLogs.FilterMessage("active mode refused").Len() != 1 {
+		t.Error("the core for warnings misses one")
+	}
+}

@@ -139,7 +139,7 @@ func (s *session) start() {
 		s.end()
 		return
 	}
-	s.baseLog = s.log.With(zap.Uint64("session_id", s.id), zap.Stringer("remote_addr", s.client))
+	s.baseLog = withFields(s.log, zap.Uint64("session_id", s.id), zap.Stringer("remote_addr", s.client))
 	s.log = s.baseLog
 	if !s.isOwn() {
 		s.logOpened()

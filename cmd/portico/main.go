@@ -14,6 +14,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/redis/go-redis/v9/logging"
 
@@ -23,6 +24,6 @@ import (
 func main() {
 	logging.Disable() // go-redis writes to standard error otherwise; what matters is in our log
 	p := newProgram(os.Environ(), os.Stdin, os.Stdout, os.Stderr)
-	p.confine, p.limitMemory = confine.Apply, limitMemory
+	p.confine, p.limitMemory, p.releaseMemory = confine.Apply, limitMemory, debug.FreeOSMemory
 	os.Exit(p.run(untilSignal(), os.Args[1:]))
 }

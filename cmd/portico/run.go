@@ -23,19 +23,21 @@ type program struct {
 	line           []string // the command line, the program first
 	// handed takes the sockets that a service manager has opened, once.
 	handed func() []*os.File
-	// confine and limitMemory change the process as a whole, so they are for
-	// main to set.
-	confine     applyFunc
-	limitMemory func() (int64, error)
+	// confine, limitMemory and releaseMemory change the process as a whole, so they
+	// are for main to set.
+	confine       applyFunc
+	limitMemory   func() (int64, error)
+	releaseMemory func()
 }
 
 // newProgram returns a program that leaves the process as it is.
 func newProgram(environ []string, stdin io.Reader, stdout, stderr io.Writer) *program {
 	return &program{
 		environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, uid: os.Geteuid(),
-		handed:      handedByEnvironment,
-		confine:     confine.Probe,
-		limitMemory: func() (int64, error) { return debug.SetMemoryLimit(-1), nil },
+		handed:        handedByEnvironment,
+		confine:       confine.Probe,
+		limitMemory:   func() (int64, error) { return debug.SetMemoryLimit(-1), nil },
+		releaseMemory: func() {},
 	}
 }
 

@@ -90,6 +90,7 @@ func (p *program) serve(ctx context.Context, f *serveFlags) (err error) {
 	defer stop()
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
+	p.startReleasingMemory(ctx)
 	service.stopAdministration = sync.OnceFunc(service.administration.serve(service, drain))
 	defer service.stopAdministration()
 	return service.run(ctx, reloads, func() error {
