@@ -107,6 +107,10 @@ microbench: ## benchmarks of the packages, as benchstat reads them (BENCHCOUNT=1
 bench: build microbench ## benchmarks of the packages, then the server's numbers beside their targets
 	$(GO) run ./bench -server $(BIN)
 
+.PHONY: growth
+growth: build ## what one more session, entry or passive port costs beside many: a table, and plots in docs/growth-*.svg
+	$(GO) run ./bench -server $(BIN) -only growth -plots docs
+
 .PHONY: bench-peers
 bench-peers: build ## portico beside vsftpd, Pure-FTPd, ProFTPD, pyftpdlib and ftpserverlib (root, Debian; ARGS="-quick -only logins")
 	bench/install-peers.sh bin/peers

@@ -231,10 +231,13 @@ func (s *server) stop() error {
 	return nil
 }
 
-// freePorts finds n free ports in a row, below those that the kernel gives to
-// outgoing connections.
+// firstPort and lastPort bound the ports of servers: below those that the kernel
+// gives to outgoing connections.
+const firstPort, lastPort = 15000, 32000
+
+// freePorts finds n free ports in a row.
 func freePorts(n int) (first int, err error) {
-	for first = 15000; first+n < 32000; first += n {
+	for first = firstPort; first+n < lastPort; first += n {
 		if allFree(first, n) {
 			return first, nil
 		}

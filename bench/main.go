@@ -3,8 +3,8 @@
 // Command bench measures a built portico on this machine and prints its
 // numbers beside their targets: the processor time of a small transfer, large
 // transfers against bare loops, listings against the engine alone, the memory
-// of an idle session and of an upload to S3, and what few passive ports do for
-// many clients. The server runs as an unprivileged user on files in memory, so
+// of an idle session and of an upload to S3, what few passive ports do for many
+// clients, and what one more costs beside many. The server runs as an unprivileged user on files in memory, so
 // that what is measured is the server and not a disk.
 package main
 
@@ -35,6 +35,7 @@ func main() {
 type options struct {
 	binary   string
 	only     string
+	plots    string
 	duration time.Duration
 	rounds   int
 	sessions int
@@ -63,6 +64,7 @@ func measurements() []measurement {
 		{"logins", measureLogins},
 		{"attack", measureAttack},
 		{"reload", measureReload},
+		{"growth", measureGrowth},
 	}
 }
 
@@ -114,6 +116,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.binary, "server", "bin/portico", "the portico `binary` to measure")
 	flags.StringVar(&o.only, "only", "", "measure these alone, separated by commas: "+names())
+	flags.StringVar(&o.plots, "plots", "", "the `folder` that growth writes its plots into; empty: it draws none")
 	flags.DurationVar(&o.duration, "duration", 5*time.Second, "how long transfers run, twice that for sharing and queue")
 	flags.IntVar(&o.rounds, "rounds", 5, "how many large downloads of each server, and rounds of hog")
 	flags.IntVar(&o.sessions, "sessions", 2000, "how many idle sessions")

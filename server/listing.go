@@ -200,21 +200,20 @@ func (l *listing) appendEntry(dst []byte, info os.FileInfo) []byte {
 type listingFile struct {
 	listing *listing
 	entries []os.FileInfo
-	rest    []byte // of an entry that did not fit
+	line    []byte // of an entry
+	rest    []byte // of line, which did not fit
 }
 
 // Read fills p. An entry that does not fit goes on in the next call.
 func (f *listingFile) Read(p []byte) (n int, err error) {
-	n = copy(p, f.rest)
-	f.rest = f.rest[n:]
-	for n < len(p) && len(f.entries) > 0 {
-		out := f.listing.appendEntry(p[:n:len(p)], f.entries[0])
-		f.entries = f.entries[1:]
-		if len(out) > len(p) { // out is a copy
-			copy(p[n:], out[n:])
-			f.rest, out = out[len(p):], out[:len(p)]
+	for n < len(p) && len(f.rest)+len(f.entries) > 0 {
+		if len(f.rest) == 0 { // appended to p, one that does not fit would copy all of p
+			f.line = f.listing.appendEntry(f.line[:0], f.entries[0])
+			f.rest, f.entries = f.line, f.entries[1:]
 		}
-		n = len(out)
+		copied := copy(p[n:], f.rest)
+		f.rest = f.rest[copied:]
+		n += copied
 	}
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF
