@@ -14,16 +14,16 @@ import (
 	"github.com/portico-ftp/portico/portalloc"
 )
 
-// growthLeases is how long leases are acquired and closed, one after another.
-const growthLeases = time.Second
-
-// boundAtStart is how many ports an allocator binds when it starts, at most.
-const boundAtStart = 1024
+const (
+	growthStarts = 5           // of each allocator; the fastest counts
+	growthLeases = time.Second // acquired and closed, one after another
+	boundAtStart = 1024        // ports that an allocator binds when it starts, at most
+)
 
 // portCost is what a range of so many passive ports costs.
 type portCost struct {
 	ports  int
-	start  time.Duration
+	start  time.Duration // the fastest
 	bound  bool          // by the start: larger ranges bind a port at its first lease
 	fill   time.Duration // for each lease while one client takes every port, all bound
 	lease  time.Duration // acquired and closed, alone
@@ -44,24 +44,20 @@ func growPorts(ctx context.Context, _ *lab) ([]row, plot.Figure, error) {
 }
 
 func portCostOf(ctx context.Context, n int) (cost portCost, err error) {
-	first := firstPort
 	cost.ports, cost.bound = n, n <= boundAtStart
+	first := firstPort
 	if cost.bound { // else it does without ports that others hold
 		if first, err = freePorts(n); err != nil {
 			return cost, err
 		}
 	}
 	before := memoryInUse()
-	start := time.Now()
-	a, err := portalloc.New(portalloc.Options{
-		Ports:         portalloc.PortList{{First: uint16(first), Last: uint16(first + n - 1)}},
-		AcceptTimeout: time.Hour,
-	})
+	a, start, err := startBestOf(growthStarts, portalloc.PortList{{First: uint16(first), Last: uint16(first + n - 1)}})
 	if err != nil {
 		return cost, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	cost.start = time.Since(start)
+	cost.start = start
 	claim := portalloc.Claim{Client: netip.MustParseAddr("192.0.2.1")}
 	_, bound, err := fillPorts(a, claim)
 	if err != nil {
@@ -71,18 +67,28 @@ func portCostOf(ctx context.Context, n int) (cost portCost, err error) {
 	if cost.fill, _, err = fillPorts(a, claim); err != nil {
 		return cost, err
 	}
-	leases, start := 0, time.Now()
-	for ; time.Since(start) < growthLeases; leases++ {
-		lease, err := a.Acquire(ctx, claim)
-		if err != nil {
-			return cost, err
+	cost.lease, err = leaseAlone(ctx, a, claim)
+	return cost, err
+}
+
+// startBestOf starts an allocator so many times, tells how long the fastest
+// took, and leaves the last.
+func startBestOf(times int, ports portalloc.PortList) (a *portalloc.Allocator, best time.Duration, err error) {
+	for i := range times {
+		if i > 0 {
+			if err := a.Close(); err != nil {
+				return nil, 0, err
+			}
 		}
-		if err := lease.Close(); err != nil {
-			return cost, err
+		start := time.Now()
+		if a, err = portalloc.New(portalloc.Options{Ports: ports, AcceptTimeout: time.Hour}); err != nil {
+			return nil, 0, err
+		}
+		if took := time.Since(start); i == 0 || took < best {
+			best = took
 		}
 	}
-	cost.lease = time.Since(start) / time.Duration(leases)
-	return cost, nil
+	return a, best, nil
 }
 
 // fillPorts takes every port for one client and gives all back.
@@ -106,6 +112,21 @@ func fillPorts(a *portalloc.Allocator, claim portalloc.Claim) (each time.Duratio
 	return each, len(held), err
 }
 
+// leaseAlone acquires and closes one lease after another.
+func leaseAlone(ctx context.Context, a *portalloc.Allocator, claim portalloc.Claim) (time.Duration, error) {
+	leases, start := 0, time.Now()
+	for ; time.Since(start) < growthLeases; leases++ {
+		lease, err := a.Acquire(ctx, claim)
+		if err != nil {
+			return 0, err
+		}
+		if err := lease.Close(); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(start) / time.Duration(leases), nil
+}
+
 // memoryInUse is heap and stacks of this process, without what the kernel keeps
 // for sockets.
 func memoryInUse() int64 {
@@ -119,7 +140,7 @@ func memoryInUse() int64 {
 func portRows(costs []portCost) (rows []row) {
 	for _, c := range costs {
 		rows = append(rows, row{what: fmt.Sprintf("Growth: %d passive ports", c.ports), figure: fmt.Sprintf(
-			"start %s, %.1f µs a lease while one client takes all, %.2f µs one acquired and closed, %.1f KiB a bound port",
+			"fastest start %s, %.1f µs a lease while one client takes all, %.2f µs one acquired and closed, %.1f KiB a bound port",
 			milliseconds(c.start), microseconds(c.fill), microseconds(c.lease), c.memory/1024)})
 	}
 	return rows
@@ -130,7 +151,7 @@ func portFigure(costs []portCost) plot.Figure {
 		return lineOf(name, costs, func(c portCost) plot.Point { return plot.Point{X: float64(c.ports), Y: y(c)} })
 	}
 	return plot.Figure{Title: "What passive ports cost", X: "ports in the range", Panels: []plot.Panel{
-		{Y: "start of the allocator, ms", Lines: []plot.Line{
+		{Y: "fastest start of the allocator, ms", Lines: []plot.Line{
 			line("ports bound at the start", func(c portCost) float64 { return startOf(c, true) }),
 			line("ports bound at their first lease", func(c portCost) float64 { return startOf(c, false) }),
 		}},
