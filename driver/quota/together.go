@@ -61,8 +61,8 @@ type ChangeResult struct {
 }
 
 // spare is how many bytes a server takes ahead of what is written, so that not
-// each write has to be told. They are given back when nothing is written. If the server is killed, they count as written until
-// the next Recount.
+// each write has to be told. They are given back when nothing is written. If the
+// server is killed, they count as written until the next Recount.
 const spare = 4 << 20
 
 // OpenShared returns a store that counts together with other servers, without a
