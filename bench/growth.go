@@ -15,6 +15,11 @@ import (
 // measureGrowth finds out what one more costs when there are many already:
 // sessions, entries of a directory, passive ports.
 func measureGrowth(ctx context.Context, l *lab, o options) (rows []row, err error) {
+	if o.plots != "" { // now and not after a minute of measuring
+		if err := os.MkdirAll(o.plots, 0o755); err != nil {
+			return nil, fmt.Errorf("-plots: %w", err)
+		}
+	}
 	for _, subject := range []struct {
 		name    string
 		measure func(context.Context, *lab) ([]row, plot.Figure, error)
