@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
@@ -90,8 +92,22 @@ func (c *lateCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *za
 
 // Write implements zapcore.Core.
 func (c *lateCore) Write(entry zapcore.Entry, fields []zap.Field) error {
-	if checked := c.Core.Check(entry, nil); checked != nil {
-		checked.Write(append(slices.Clip(c.fields), fields...)...)
+	checked := c.Core.Check(entry, nil)
+	if checked == nil {
+		return nil
 	}
-	return nil
+	var failure failedWrite
+	checked.ErrorOutput = &failure
+	checked.Write(append(slices.Clip(c.fields), fields...)...)
+	return failure.err
 }
+
+// failedWrite takes what zap says of a line that could not be written.
+type failedWrite struct{ err error }
+
+func (f *failedWrite) Write(text []byte) (int, error) {
+	f.err = errors.Join(f.err, errors.New(strings.TrimSpace(string(text))))
+	return len(text), nil
+}
+
+func (f *failedWrite) Sync() error { return nil }

@@ -255,3 +255,36 @@ func TestFieldsOfASessionReachEveryCore(t *testing.T) {
 		t.Error("the core for warnings misses one")
 	}
 }
+
+// fullDisk is where no line can be written.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
+
+// notes is what zap says of its own faults.
+type notes chan string
+
+func (n notes) Write(p []byte) (int, error) {
+	select {
+	case n <- string(p):
+	default:
+	}
+	return len(p), nil
+}
+
+func TestALogThatCannotBeWrittenIsToldOf(t *testing.T) {
+	t.Parallel()
+	faults := make(notes, 1)
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(fullDisk{}), zapcore.WarnLevel)
+	s := startSite(t, func(o *server.Options) { o.Logger = zap.New(core, zap.ErrorOutput(zapcore.AddSync(faults))) })
+	c := login(t, s.addr)
+	c.cmd(501, "PORT 10,0,0,1,200,200") // a warning
+	select {
+	case text := <-faults:
+		if !strings.Contains(text, "the disk is full") {
+			t.Errorf("got %q, want the cause", text)
+		}
+	case <-time.After(within):
+		t.Error("nobody hears of it")
+	}
+}
