@@ -77,7 +77,7 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 func (s *session) download(t *testing.T, n int64, kernel bool) {
 	t.Helper()
 	conn := s.connect(t, 0)
-	defer conn.Close()
+	defer conn.close()
 	var file io.Reader = bytes.NewReader(make([]byte, n))
 	if kernel {
 		f, err := os.Create(filepath.Join(t.TempDir(), "file"))
@@ -89,7 +89,7 @@ func (s *session) download(t *testing.T, n int64, kernel bool) {
 		f.Truncate(n)
 		file = f
 	}
-	if sent, err := conn.ReadFrom(file); sent != n || err != nil {
+	if sent, err := conn.send(file); sent != n || err != nil {
 		t.Errorf("sent %d of %d bytes: %v", sent, n, err)
 	}
 }
@@ -98,8 +98,8 @@ func (s *session) download(t *testing.T, n int64, kernel bool) {
 func (s *session) upload(t *testing.T, n int64) {
 	t.Helper()
 	conn := s.connect(t, n)
-	defer conn.Close()
-	if received, err := conn.WriteTo(io.Discard); received != n || err != nil {
+	defer conn.close()
+	if received, err := conn.receive(io.Discard); received != n || err != nil {
 		t.Errorf("received %d of %d bytes: %v", received, n, err)
 	}
 }
@@ -157,13 +157,13 @@ func TestBandwidthUnderTLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		session := rated(t, Bandwidth{Download: rate})
 		conn := session.connect(t, 0)
-		defer conn.Close()
+		defer conn.close()
 		// What TLS would write to, without TLS: it makes no difference here.
 		conn.encrypted, conn.socket = true, &tlsSocket{Conn: conn.raw, buffers: conn.buffers}
 		conn.socket.startGathering()
 		conn.stream = conn.socket
 		start := time.Now()
-		if _, err := conn.ReadFrom(bytes.NewReader(make([]byte, length))); err != nil {
+		if _, err := conn.send(bytes.NewReader(make([]byte, length))); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took < 9800*time.Millisecond || took > 10*time.Second {
@@ -218,11 +218,15 @@ func TestSessionsShareBandwidthEvenly(t *testing.T) {
 	}
 }
 
-// uploadSlowly reads in small blocks, as the conversion of text may.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// uploadSlowly reads in small blocks.
 func (s *session) uploadSlowly(t *testing.T, n int64) {
 	conn := s.connect(t, n)
-	defer conn.Close()
-	if received, err := io.CopyBuffer(onlyWriter{io.Discard}, onlyReader{conn}, make([]byte, 700)); received != n || err != nil {
+	defer conn.close()
+	if received, err := io.CopyBuffer(onlyWriter{io.Discard}, readerFunc(conn.read), make([]byte, 700)); received != n || err != nil {
 		t.Errorf("received %d of %d bytes: %v", received, n, err)
 	}
 }
@@ -255,12 +259,12 @@ func TestAnAbortEndsTheWaitForBandwidth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		session := rated(t, Bandwidth{Upload: 1})
 		conn := session.connect(t, length)
-		defer conn.Close()
+		defer conn.close()
 		ctx, cancel := context.WithCancelCause(t.Context())
 		conn.ctx = ctx
 		time.AfterFunc(time.Second, func() { cancel(errAborted) })
 		start := time.Now()
-		n, err := conn.WriteTo(io.Discard)
+		n, err := conn.receive(io.Discard)
 		if n != 4096 || err != errAborted || time.Since(start) != time.Second {
 			t.Errorf("%d bytes and %v after %v; want 4096, %v and 1s", n, err, time.Since(start), errAborted)
 		}

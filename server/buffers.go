@@ -3,8 +3,6 @@ package server
 import "sync"
 
 const (
-	// gatherSize is how much of small writes is gathered: two TLS records.
-	gatherSize = 32 << 10
 	// blockSize is the unit of copies that the kernel does not make.
 	blockSize = 256 << 10
 	// bulkSize is the unit for uploads that fill one block after another: while
@@ -14,20 +12,15 @@ const (
 
 // buffers lends memory to data connections.
 type buffers struct {
-	gather, block, bulk sync.Pool
+	block, bulk sync.Pool
 }
 
 func newBuffers() buffers {
 	return buffers{
-		gather: sync.Pool{New: func() any { return new([gatherSize]byte) }},
-		block:  sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }},
-		bulk:   sync.Pool{New: func() any { b := make([]byte, bulkSize); return &b }},
+		block: sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }},
+		bulk:  sync.Pool{New: func() any { b := make([]byte, bulkSize); return &b }},
 	}
 }
-
-func (b *buffers) getGather() []byte { return b.gather.Get().(*[gatherSize]byte)[:0] }
-
-func (b *buffers) putGather(p []byte) { b.gather.Put((*[gatherSize]byte)(p[:gatherSize])) }
 
 func (b *buffers) getBlock() *[]byte { return b.block.Get().(*[]byte) }
 

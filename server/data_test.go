@@ -49,13 +49,13 @@ func TestFastUploadsAreCopiedByTheKernel(t *testing.T) {
 			t.Parallel()
 			ours, theirs := connectedPair(t)
 			conn := newDataConn(&transfer{session: rated(t, Bandwidth{}), ctx: t.Context()}, ours)
-			defer conn.Close()
+			defer conn.close()
 			go func() {
 				defer theirs.Close()
 				theirs.Write(make([]byte, test.sent))
 			}()
 			file := &seenFile{bare: test.file}
-			if n, err := conn.WriteTo(file); n != test.sent || err != nil {
+			if n, err := conn.receive(file); n != test.sent || err != nil {
 				t.Fatalf("received %d of %d bytes: %v", n, test.sent, err)
 			}
 			if file.inBlocks+file.copied != test.sent || (file.copied > 0) != test.kernel || conn.bytes() != test.sent {

@@ -208,7 +208,7 @@ func (t *transfer) info() TransferInfo {
 	t.mu.Unlock()
 	if conn != nil {
 		info.Bytes, info.Port, info.TLS = conn.bytes(), conn.localPort(), conn.encrypted
-		info.Peer = addrPortOf(conn.RemoteAddr())
+		info.Peer = addrPortOf(conn.raw.RemoteAddr())
 	}
 	return info
 }

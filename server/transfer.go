@@ -93,7 +93,7 @@ func (t *transfer) move(files *sessionFS, setup *dataSetup) (code int, err error
 	if err != nil {
 		return 425, err
 	}
-	defer conn.Close()
+	defer conn.close()
 	t.opened()
 	if err := t.copy(file, conn); err != nil {
 		return codeOf(err, 451), err
@@ -105,19 +105,15 @@ func (t *transfer) move(files *sessionFS, setup *dataSetup) (code int, err error
 	return 226, nil
 }
 
-// copy moves the bytes. Nothing is a write, too: it makes the TLS handshake, and
-// lets storage know of an empty file.
+// copy moves the bytes. Storage is written to even if there are none.
 func (t *transfer) copy(file ftpserver.FileTransfer, conn *dataConn) error {
-	if t.direction() == DirectionUpload {
-		n, err := conn.WriteTo(file)
-		if err == nil && n == 0 {
-			_, err = file.Write(nil)
-		}
+	if t.direction() != DirectionUpload {
+		_, err := conn.send(file)
 		return err
 	}
-	n, err := conn.ReadFrom(file)
+	n, err := conn.receive(file)
 	if err == nil && n == 0 {
-		_, err = conn.Write(nil)
+		_, err = file.Write(nil)
 	}
 	return err
 }
