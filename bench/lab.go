@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/portico-ftp/portico/bench/provide"
 )
 
 const (
@@ -72,10 +73,10 @@ func (l *lab) furnish(binary string) error {
 			return err
 		}
 	}
-	if err := copyFile(binary, l.binary); err != nil {
+	if err := provide.Program(binary, l.binary); err != nil {
 		return fmt.Errorf("the server to measure: %w: build it first (make build)", err)
 	}
-	if err := fill(filepath.Join(l.home, smallFile), smallSize); err != nil {
+	if err := provide.File(filepath.Join(l.home, smallFile), smallSize); err != nil {
 		return err
 	}
 	cmd := exec.Command(l.binary, "passwd")
@@ -91,35 +92,7 @@ func (l *lab) furnish(binary string) error {
 // provideLarge makes the large file where it is needed.
 func (l *lab) provideLarge() (string, error) {
 	path := filepath.Join(l.home, largeFile)
-	return path, fill(path, largeSize)
-}
-
-func copyFile(from, to string) error {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
-}
-
-// fill writes n bytes that are not zero: a hole would cost the kernel nothing.
-func fill(path string, n int64) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	block := make([]byte, 1<<20)
-	_, _ = rand.Read(block)
-	for left := n; left > 0 && err == nil; left -= int64(len(block)) {
-		_, err = f.Write(block[:min(left, int64(len(block)))])
-	}
-	return errors.Join(err, f.Close())
+	return path, provide.File(path, largeSize)
 }
 
 // server is a process under measurement.
@@ -179,7 +152,7 @@ func (l *lab) startSelf(args ...string) (*server, error) {
 		return nil, err
 	}
 	program := filepath.Join(l.programs, args[0])
-	if err := copyFile(self, program); err != nil {
+	if err := provide.Program(self, program); err != nil {
 		return nil, err
 	}
 	s := &server{cmd: unprivileged(program, args...)}

@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"time"
 
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
+
+	"github.com/portico-ftp/portico/bench/provide"
 )
 
 // The one user of all servers. The number belongs to nobody on usual machines.
@@ -98,10 +99,10 @@ func (l *lab) furnish(portico, peers string) (err error) {
 	if err := errors.Join(os.Chmod(l.programs, 0o755), os.Chmod(l.home, 0o755), os.Chown(l.home, userID, userID)); err != nil {
 		return err
 	}
-	if err := copyFile(portico, l.portico); err != nil {
+	if err := provide.Program(portico, l.portico); err != nil {
 		return fmt.Errorf("the server to measure: %w: build it first (make build)", err)
 	}
-	return errors.Join(copyFile(self, l.self), l.writeCertificate(), l.writeAccounts(), fill(filepath.Join(l.home, smallFile), smallSize))
+	return errors.Join(provide.Program(self, l.self), l.writeCertificate(), l.writeAccounts(), l.provide(smallFile, smallSize))
 }
 
 // newHash is SHA-256 crypt(3) with its fewest rounds: of the hashes that all
@@ -186,7 +187,7 @@ func (l *lab) provide(name string, size int64) error {
 	if info, err := os.Stat(path); err == nil && info.Size() == size {
 		return nil
 	}
-	return fill(path, size)
+	return errors.Join(provide.File(path, size), os.Chown(path, userID, userID))
 }
 
 // provideEntries makes a directory of empty files where it is missing.
@@ -222,34 +223,6 @@ func (l *lab) clearUploads() error {
 		}
 	}
 	return err
-}
-
-func copyFile(from, to string) error {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
-}
-
-// fill writes n bytes that are not zero: a hole would cost the kernel nothing.
-func fill(path string, n int64) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	block := make([]byte, 1<<20)
-	_, _ = rand.Read(block)
-	for left := n; left > 0 && err == nil; left -= int64(len(block)) {
-		_, err = f.Write(block[:min(left, int64(len(block)))])
-	}
-	return errors.Join(err, f.Close(), os.Chown(path, userID, userID))
 }
 
 // ports are the control port of a server and its passive range.
