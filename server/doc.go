@@ -28,22 +28,21 @@
 // # How bytes travel
 //
 // CPU seconds per GiB of each way, pages in the cache, the best of six rounds
-// (go run ./bench -only ways; Linux 6.18, two busy processors):
+// (go run ./bench -only ways; Linux 6.18, two processors, nothing beside):
 //
 //	                                    tmpfs  ext4
-//	RETR  sendfile                       0.18  0.16  taken in clear, TYPE I
-//	      buffer of 256 KiB              0.47  0.33
-//	STOR  splice                         0.62  0.82  taken once an upload is fast, in clear
-//	      buffer of 256 KiB              0.79  0.72  taken at first, under TLS, and by quotas
-//	      buffer of 4 MiB                0.58  0.62  taken where the kernel cannot copy
-//	TLS   RETR, io.Copy to a tls.Conn    0.67  0.58
-//	      RETR, records gathered         0.64  0.60  taken
-//	      STOR, io.Copy from a tls.Conn  1.24  1.13
-//	      STOR, records read ahead       1.19  1.25  taken
+//	RETR  sendfile                       0.34  0.26  taken in clear, TYPE I
+//	      buffer of 256 KiB              0.45  0.39
+//	STOR  splice                         0.42  0.45  taken once an upload is fast, in clear
+//	      buffer of 256 KiB              0.57  0.50  taken at first, under TLS, and by quotas
+//	      buffer of 4 MiB                0.49  0.47  taken where the kernel cannot copy
+//	TLS   RETR, io.Copy to a tls.Conn    0.67  0.60
+//	      RETR, records gathered         0.54  0.51  taken
+//	      STOR, io.Copy from a tls.Conn  0.90  0.98
+//	      STOR, records read ahead       0.98  0.90  taken
 //
-// Splice is cheaper where nothing else runs, a large buffer on a busy machine;
-// see docs/performance.md. Files that have to see their bytes, as those of quotas
-// do, get blocks.
+// Files that have to see their bytes, as those of quotas do, get blocks. Means,
+// and the targets that are missed: docs/performance.md.
 //
 // # Life
 //
