@@ -20,9 +20,9 @@ var _ encoding.TextUnmarshaler = (*Slice)(nil)
 // from the end of the host name, a dash and a number.
 const SliceAuto Slice = "auto"
 
-// ordinalVariable is where a pod finds the label apps.kubernetes.io/pod-index,
+// OrdinalVariable is where a pod finds the label apps.kubernetes.io/pod-index,
 // if its manifest has the downward API put it there.
-const ordinalVariable = "POD_INDEX"
+const OrdinalVariable = "POD_INDEX"
 
 // Ordinal returns the number, and false for "" and "auto".
 func (s Slice) Ordinal() (int, bool) {
@@ -64,14 +64,14 @@ type Replica struct {
 
 // KeepSlice leaves of Passive.Ports and AdvertisedPorts what this process owns,
 // and says which replica it is: nil, and all ports stay, without Passive.Slice.
-// Environ holds variables as os.Environ returns them. The error is a Fault. The
-// configuration must be a valid one.
-func (c *Config) KeepSlice(environ []string, hostName string) (*Replica, error) {
+// PodIndex is the value of OrdinalVariable, empty if it is not set. The error is a
+// Fault. The configuration must be a valid one.
+func (c *Config) KeepSlice(podIndex, hostName string) (*Replica, error) {
 	p := &c.Passive
 	if p.Slice == "" {
 		return nil, nil
 	}
-	ordinal, problem := p.ordinal(environ, hostName)
+	ordinal, problem := p.ordinal(podIndex, hostName)
 	if problem == "" {
 		problem = p.misfit(ordinal)
 	}
@@ -89,14 +89,14 @@ func (c *Config) KeepSlice(environ []string, hostName string) (*Replica, error) 
 }
 
 // ordinal is that of the replica, or says why there is none.
-func (p Passive) ordinal(environ []string, hostName string) (ordinal int, problem string) {
+func (p Passive) ordinal(podIndex, hostName string) (ordinal int, problem string) {
 	if n, isNumber := p.Slice.Ordinal(); isNumber {
 		return n, ""
 	}
-	if text := lookUp(environ, ordinalVariable); text != "" {
-		n, isNumber := Slice(text).Ordinal()
+	if podIndex != "" {
+		n, isNumber := Slice(podIndex).Ordinal()
 		if !isNumber {
-			return 0, fmt.Sprintf("auto takes the ordinal from the environment variable %s, which is %q: set it to the label apps.kubernetes.io/pod-index of the pod, or write the ordinal here", ordinalVariable, text)
+			return 0, fmt.Sprintf("auto takes the ordinal from the environment variable %s, which is %q: set it to the label apps.kubernetes.io/pod-index of the pod, or write the ordinal here", OrdinalVariable, podIndex)
 		}
 		return n, ""
 	}
@@ -105,16 +105,7 @@ func (p Passive) ordinal(environ []string, hostName string) (ordinal int, proble
 	if n, isNumber := Slice(label[strings.LastIndex(label, "-")+1:]).Ordinal(); isNumber && strings.Contains(label, "-") {
 		return n, ""
 	}
-	return 0, fmt.Sprintf("auto finds no ordinal: the host name %q does not end in a dash and a number (portico-0), as those of a StatefulSet's pods do, and the environment variable %s is not set: set it, or write the ordinal here", hostName, ordinalVariable)
-}
-
-func lookUp(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, found := strings.CutPrefix(entry, name+"="); found {
-			return value
-		}
-	}
-	return ""
+	return 0, fmt.Sprintf("auto finds no ordinal: the host name %q does not end in a dash and a number (portico-0), as those of a StatefulSet's pods do, and the environment variable %s is not set: set it, or write the ordinal here", hostName, OrdinalVariable)
 }
 
 // misfit says why there are no ports for the replica of an ordinal.

@@ -69,7 +69,7 @@ func (p *program) checkAll(ctx context.Context, f *serveFlags, r *report) {
 	cfg, err := f.load(p.environ)
 	s := &setup{config: cfg, file: f.file}
 	if err == nil { // otherwise no slice could be made out
-		err = s.keepSlice(p.environ)
+		err = s.keepSlice(p.variable(config.OrdinalVariable))
 	}
 	r.add("configuration", describeFile(f.file), err)
 	if cfg == nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,14 +132,4 @@ func exitWith(code int) error {
 		return nil
 	}
 	return exitError(code)
-}
-
-// variable is an environment variable's value, empty if it is not set.
-func (p *program) variable(name string) string {
-	for _, entry := range p.environ {
-		if value, found := strings.CutPrefix(entry, name+"="); found {
-			return value
-		}
-	}
-	return ""
 }

@@ -150,7 +150,7 @@ func (f *firewallFlags) takeReplica(cfg *config.Config, service *firewall.Servic
 		return fmt.Errorf("--replica %d: passive.slice is not set, so there is one server: leave --replica out", f.replica)
 	}
 	cfg.Passive.Slice = config.Slice(strconv.Itoa(f.replica))
-	if _, err := cfg.KeepSlice(nil, ""); err != nil {
+	if _, err := cfg.KeepSlice("", ""); err != nil {
 		return fmt.Errorf("--replica %d: %w", f.replica, err)
 	}
 	service.Passive, service.Advertised = cfg.Passive.Ports, cfg.Passive.AdvertisedPorts

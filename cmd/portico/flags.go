@@ -134,15 +134,7 @@ func (f *serveFlags) userEntries(environ []string) ([]any, error) {
 }
 
 func (f *serveFlags) environEntries(environ []string) ([]any, error) {
-	var name, hash string
-	for _, entry := range environ {
-		switch variable, value, _ := strings.Cut(entry, "="); variable {
-		case userVariable:
-			name = value
-		case hashVariable:
-			hash = value
-		}
-	}
+	name, hash := variable(environ, userVariable), variable(environ, hashVariable)
 	switch {
 	case name == "" && hash == "":
 		return nil, nil

@@ -12,10 +12,10 @@ import (
 // keepSlice reduces the passive ports of a valid configuration to those of this
 // replica. What a firewall or a load balancer in front of all replicas needs is
 // the configuration before that.
-func (s *setup) keepSlice(environ []string) error {
+func (s *setup) keepSlice(podIndex string) error {
 	host, _ := os.Hostname() // empty where the system does not tell: no ordinal then
 	var err error
-	s.replica, err = s.config.KeepSlice(environ, host)
+	s.replica, err = s.config.KeepSlice(podIndex, host)
 	return err
 }
 

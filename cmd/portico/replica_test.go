@@ -41,7 +41,7 @@ func TestReplicaNeedsItsSliceAlone(t *testing.T) {
 	t.Parallel()
 	s := &setup{config: config.Default()}
 	s.config.Passive.Slice, s.config.Passive.SlicePorts = "2", 10
-	if err := s.keepSlice(nil); err != nil {
+	if err := s.keepSlice(""); err != nil {
 		t.Fatal(err)
 	}
 	own := portalloc.PortList{{First: 21120, Last: 21129}}

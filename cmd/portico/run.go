@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -104,4 +105,16 @@ func (p *program) rootCommand() *cobra.Command {
 		p.versionCommand(),
 	)
 	return root
+}
+
+// variable is an environment variable's value, empty if it is not set.
+func (p *program) variable(name string) string { return variable(p.environ, name) }
+
+func variable(environ []string, name string) string {
+	for _, entry := range environ {
+		if value, found := strings.CutPrefix(entry, name+"="); found {
+			return value
+		}
+	}
+	return ""
 }

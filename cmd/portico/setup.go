@@ -59,7 +59,7 @@ func (p *program) prepare(ctx context.Context, f *serveFlags, before *setup) (*s
 		return nil, errors.Join(faults...)
 	}
 	if err == nil { // otherwise no slice could be made out
-		err = s.keepSlice(p.environ)
+		err = s.keepSlice(p.variable(config.OrdinalVariable))
 		faults = append(faults, err)
 	}
 	isWhole := err == nil // or it is not known what is needed

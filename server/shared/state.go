@@ -154,7 +154,7 @@ func (s *State) isHere() bool {
 	return here
 }
 
-// now says whether Redis is here, and the how manieth time.
+// now says whether Redis is here, and how often it was found.
 func (s *State) now() (here bool, joined uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
