@@ -7,23 +7,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/portico-ftp/portico/config"
 )
 
-// answering is an admin interface that answers everything so.
-func answering(t *testing.T, status int, body string) (url string, requests *[]*http.Request) {
+// answering is an admin interface that answers everything so. Parallel tests may
+// share it: it keeps the latest request alone.
+func answering(t *testing.T, status int, body string) (url string, latest *atomic.Pointer[http.Request]) {
 	t.Helper()
-	requests = new([]*http.Request)
+	latest = new(atomic.Pointer[http.Request])
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		*requests = append(*requests, r)
+		latest.Store(r)
 		w.WriteHeader(status)
 		w.Write([]byte(body))
 	}))
 	t.Cleanup(s.Close)
-	return s.URL, requests
+	return s.URL, latest
 }
 
 func TestAdminCommandsSayWhatIsWrong(t *testing.T) {
@@ -75,11 +77,11 @@ func TestAdminCommandsSayWhatIsWrong(t *testing.T) {
 
 func TestAdminCommandsSendTheToken(t *testing.T) {
 	t.Parallel()
-	url, requests := answering(t, 200, `{"sessions":[],"total":0}`)
+	url, latest := answering(t, 200, `{"sessions":[],"total":0}`)
 	if o := execute(t, "", []string{"PORTICO_ADMIN_TOKEN=secret"}, "sessions", "--admin", url+"/", "--user", "a&b=c"); o.code != 0 || o.stdout != "no sessions\n" {
 		t.Fatalf("got %+v", o)
 	}
-	r := (*requests)[0]
+	r := latest.Load()
 	if r.Header.Get("Authorization") != "Bearer secret" || r.URL.Path != "/api/v1/sessions" || r.URL.Query().Get("user") != "a&b=c" {
 		t.Errorf("got %v with %v", r.URL, r.Header)
 	}
