@@ -57,6 +57,9 @@ func (d *dataConn) open(way direction) (net.Conn, error) {
 	if d.stream != nil {
 		return d.stream, nil
 	}
+	if way == download {
+		stopPacing(d.raw)
+	}
 	if !d.encrypted {
 		d.stream = d.raw
 		return d.stream, nil
