@@ -15,6 +15,10 @@ func (sink) Write(p []byte) (int, error) { return len(p), nil }
 
 func (sink) SetWriteDeadline(time.Time) error { return nil }
 
+func (sink) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)} }
+
+func (sink) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2)} }
+
 func newSunkDataConn() *dataConn {
 	pools := newBuffers()
 	return &dataConn{ctx: context.Background(), raw: sink{}, buffers: &pools, stall: time.Minute}
