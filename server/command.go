@@ -41,7 +41,7 @@ type commandSpec struct {
 	// successors), besides those that any command may: see anyCommand.
 	codes []int
 	// run answers the command and returns "", or returns the line that the
-	// engine is to answer. Nil: the engine gets the line as it is.
+	// engine is to answer. Nil: the engine answers, and the argument is a path.
 	run func(*session, command) string
 	// reword changes the engine's reply before the client sees it.
 	reword func(*session, command, reply) reply
@@ -99,7 +99,7 @@ func (s *session) handle(cmd command) string {
 	case spec.run != nil:
 		return s.forward(cmd, spec.run(s, cmd))
 	default:
-		return s.forward(cmd, cmd.line())
+		return s.forward(cmd, s.engineLine(cmd.verb, cmd.arg))
 	}
 	return ""
 }

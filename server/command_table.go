@@ -25,11 +25,11 @@ func commandTable() map[string]commandSpec {
 // accessCommands: RFC 959 §4.1.1, RFC 2228, RFC 4217, RFC 7151.
 func accessCommands() map[string]commandSpec {
 	return map[string]commandSpec{
-		"USER": {syntax: "USER <name>", codes: []int{232, 331}, run: (*session).cmdUSER, reword: (*session).rewordLogin, anyone: true, needsArg: true},
+		"USER": {syntax: "USER <name>", codes: []int{232, 331}, run: (*session).cmdUSER, anyone: true, needsArg: true},
 		"PASS": {syntax: "PASS <password>", codes: []int{230, 503}, run: (*session).cmdPASS, anyone: true},
 		"ACCT": {syntax: "ACCT <account>", codes: []int{202}, run: (*session).cmdACCT, anyone: true, needsArg: true},
 		"REIN": {syntax: "REIN", codes: []int{220}, run: (*session).cmdREIN, anyone: true},
-		"QUIT": {syntax: "QUIT", codes: []int{221}, anyone: true},
+		"QUIT": {syntax: "QUIT", codes: []int{221}, run: (*session).cmdQUIT, anyone: true},
 		"HOST": {syntax: "HOST <name>", codes: []int{220, 503, 504}, run: (*session).cmdHOST, anyone: true, needsArg: true},
 		"AUTH": {syntax: "AUTH TLS", codes: []int{234, 502, 503, 504}, run: (*session).cmdAUTH, anyone: true, needsArg: true},
 		"PBSZ": {syntax: "PBSZ 0", codes: []int{200, 503}, run: (*session).cmdPBSZ, anyone: true, needsArg: true},
@@ -72,9 +72,9 @@ func transferCommands() map[string]commandSpec {
 // fileCommands: RFC 959 §4.1.3, RFC 3659, draft-somers-ftp-mfxx, draft-bryan-ftpext-hash.
 func fileCommands() map[string]commandSpec {
 	table := map[string]commandSpec{
-		"CWD":  {syntax: "CWD <path>", codes: []int{250}, reword: (*session).rewordCWD, needsArg: true},
-		"CDUP": {syntax: "CDUP", codes: []int{200, 250}, reword: (*session).rewordCWD},
-		"PWD":  {syntax: "PWD", codes: []int{257}},
+		"CWD":  {syntax: "CWD <path>", codes: []int{250}, run: (*session).cmdCWD, needsArg: true},
+		"CDUP": {syntax: "CDUP", codes: []int{200, 250}, run: (*session).cmdCDUP},
+		"PWD":  {syntax: "PWD", codes: []int{257}, run: (*session).cmdPWD},
 		"MKD":  {syntax: "MKD <path>", codes: []int{257, 553}, reword: (*session).rewordMKD, needsArg: true},
 		"RMD":  {syntax: "RMD <path>", codes: []int{250}, reword: (*session).rewordDone, needsArg: true},
 		"DELE": {syntax: "DELE <path>", codes: []int{250, 450}, reword: (*session).rewordDone, needsArg: true},
@@ -96,7 +96,7 @@ func fileCommands() map[string]commandSpec {
 	for old, verb := range oldNames() {
 		spec := table[verb]
 		if spec.run == nil {
-			spec.run = func(_ *session, c command) string { return command{verb: verb, arg: c.arg}.line() }
+			spec.run = func(s *session, c command) string { return s.engineLine(verb, c.arg) }
 		}
 		table[old] = spec
 	}
@@ -118,6 +118,6 @@ func informationCommands() map[string]commandSpec {
 		"NOOP": {syntax: "NOOP", codes: []int{200}, run: (*session).cmdNOOP, anyone: true, immediate: true},
 		"OPTS": {syntax: "OPTS UTF8|MLST|HASH ...", codes: []int{200, 501, 504}, run: (*session).cmdOPTS, anyone: true, needsArg: true},
 		"STAT": {syntax: "STAT [<path>]", codes: []int{211, 212, 213, 450}, run: (*session).cmdSTAT, immediate: true},
-		"SYST": {syntax: "SYST", codes: []int{215}, anyone: true},
+		"SYST": {syntax: "SYST", codes: []int{215}, run: (*session).cmdSYST, anyone: true},
 	}
 }

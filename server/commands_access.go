@@ -32,7 +32,8 @@ func (s *session) cmdUSER(cmd command) string {
 		attempt := s.attempt(cmd.arg, "")
 		attempt.ByCertificate = true
 		if account, err := s.authenticate(attempt); err == nil {
-			return s.logIn(account, cmd.arg, "certificate")
+			s.logIn(account, cmd.arg, "certificate", 232) // RFC 4217 §10
+			return ""
 		}
 	}
 	s.user = cmd.arg
@@ -40,8 +41,7 @@ func (s *session) cmdUSER(cmd command) string {
 	return ""
 }
 
-// cmdPASS checks the password. The engine learns only of logins that succeed:
-// it would end the session at the first that does not.
+// cmdPASS checks the password.
 func (s *session) cmdPASS(cmd command) string {
 	if s.user == "" {
 		s.reply(503, "Send USER first.")
@@ -62,29 +62,30 @@ func (s *session) cmdPASS(cmd command) string {
 		s.refuseLogin(user, err)
 		return ""
 	}
-	return s.logIn(account, user, "password")
+	s.logIn(account, user, "password", 230)
+	return ""
 }
 
 func (s *session) attempt(user, password string) driver.Attempt {
 	return driver.Attempt{User: user, Password: password, SessionID: s.id, Client: s.client, Local: s.local, TLS: s.control.tlsState()}
 }
 
-// logIn makes the account the session's. The engine then asks for it; it is
-// not told the password.
-func (s *session) logIn(account *driver.Account, user, method string) string {
+// logIn makes the account the session's, and answers with the code.
+func (s *session) logIn(account *driver.Account, user, method string, code int) {
 	use := s.server.accounts.enter(s.host, account, time.Now())
 	if use == nil {
 		s.overLimit(LimitSessionsPerUser, account.Name)
 		s.reply(530, "Too many sessions of this user, close one first.")
-		return ""
+		return
 	}
 	s.account, s.use = account, use
 	s.files = &sessionFS{FS: driver.NewFS(account.FS), session: s}
+	s.directory = "/"
 	s.log = withFields(s.baseLog, zap.String("user", account.Name))
 	s.log.Info("logged in", zap.String("as", user), zap.Bool("tls", s.control.isEncrypted()), contactField(account.Contact))
 	s.security(SecurityEvent{Kind: SecurityLoginOK, Method: method})
 	s.emit(Event{Kind: EventLogin})
-	return "PASS *"
+	s.reply(code, "Logged in.")
 }
 
 // contactField is there for anonymous clients alone.
@@ -93,14 +94,6 @@ func contactField(contact string) zap.Field {
 		return zap.Skip()
 	}
 	return zap.String("contact", contact)
-}
-
-// rewordLogin: with a client certificate USER alone logs in (RFC 4217 §10).
-func (s *session) rewordLogin(cmd command, r reply) reply {
-	if cmd.verb == "USER" && r.code == 230 {
-		r.code = 232
-	}
-	return r
 }
 
 func (s *session) authenticate(attempt driver.Attempt) (*driver.Account, error) {
@@ -161,6 +154,13 @@ func denialReason(err error) string {
 // cmdACCT: no account needs one (RFC 959 §4.1.1).
 func (s *session) cmdACCT(command) string {
 	s.reply(202, "No account information is needed.")
+	return ""
+}
+
+// cmdQUIT ends the session. Running transfers have ended: it was held back.
+func (s *session) cmdQUIT(command) string {
+	s.reply(221, "Goodbye.")
+	s.cancel(errSessionEnded)
 	return ""
 }
 

@@ -22,13 +22,30 @@ func (s *session) rewordDone(cmd command, r reply) reply {
 	return r
 }
 
-// rewordCWD names the new directory.
-func (s *session) rewordCWD(_ command, r reply) reply {
-	if r.code < 400 {
-		r.text = "Directory is " + quoted(s.engine.Path())
-		return r
+// cmdCWD changes the directory that paths start from.
+func (s *session) cmdCWD(cmd command) string {
+	directory := s.abs(cmd.arg)
+	info, err := s.files.Stat(directory)
+	switch {
+	case err != nil:
+		s.replyError(550, err)
+	case !info.IsDir():
+		s.reply(550, "Is not a directory.")
+	default:
+		s.directory = directory
+		s.reply(250, "Directory is "+quoted(directory))
 	}
-	return s.explain(r)
+	return ""
+}
+
+func (s *session) cmdCDUP(cmd command) string {
+	cmd.arg = ".."
+	return s.cmdCWD(cmd)
+}
+
+func (s *session) cmdPWD(command) string {
+	s.reply(257, quoted(s.directory)+" is the current directory")
+	return ""
 }
 
 // rewordMKD puts the quoted path first, as RFC 959 (appendix II) asks for and

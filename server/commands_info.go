@@ -14,6 +14,11 @@ func (s *session) cmdNOOP(command) string {
 	return ""
 }
 
+func (s *session) cmdSYST(command) string {
+	s.reply(215, "UNIX Type: L8")
+	return ""
+}
+
 func (s *session) cmdCLNT(cmd command) string {
 	s.log.Debug("client software", zap.String("name", cmd.arg))
 	s.reply(200, "Noted.")

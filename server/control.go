@@ -23,8 +23,12 @@ type control struct {
 	session *session
 	socket  net.Conn
 	raw     net.Conn // the socket, or what a PROXY header made of it
-	unread  []byte   // of the line that the engine reads
 	replies replyParser
+
+	// Of the engine, once there is one:
+	unread   []byte // of the lines that it reads
+	loggedIn bool   // it knows the account
+	hidden   int    // replies to come that are for nobody
 
 	writing sync.Mutex // guards conn against a change to TLS, and keeps replies whole
 	conn    net.Conn   // raw, or TLS over it
@@ -48,13 +52,24 @@ func (c *control) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		c.unread = append(append(c.unread, line...), '\r', '\n')
+		c.feed(line)
 	}
 	n := copy(p, c.unread)
 	if c.unread = c.unread[n:]; len(c.unread) == 0 {
 		c.unread = nil
 	}
 	return n, nil
+}
+
+// feed gives the engine a line to read, behind a login if it does not know the
+// account yet. It is not told the password.
+func (c *control) feed(line string) {
+	if !c.loggedIn {
+		c.loggedIn = true
+		c.hidden++
+		c.unread = append(c.unread, "PASS *\r\n"...)
+	}
+	c.unread = append(append(c.unread, line...), '\r', '\n')
 }
 
 // Write takes the engine's replies. It never fails: the engine would stop
@@ -105,14 +120,6 @@ func appendReply(dst []byte, code int, mark byte, text string) []byte {
 		}
 		text = rest
 	}
-}
-
-// pass sends a line of the engine's as it is.
-func (c *control) pass(line []byte) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	c.out = append(append(c.out[:0], line...), '\r', '\n')
-	c.flush()
 }
 
 // flush writes c.out. The caller holds c.writing.

@@ -13,11 +13,11 @@
 //
 // # Model
 //
-// A session is the life of one control connection. Each has an engine
-// (ftpserverlib) of its own, which does paths and the commands on single files.
-// Every edge of the engine belongs to this package: the control connection hands
-// it the lines that it is to see and rewords its replies; transfers and listings
-// go past it. Accounts and files come from package driver, passive ports from
+// A session is the life of one control connection. At the first command that
+// changes a single file it gets an engine (ftpserverlib) of its own. Every edge of
+// the engine belongs to this package: the control connection hands it the lines
+// that it is to see and rewords its replies; logins, directories, transfers and
+// listings go past it. Accounts and files come from package driver, passive ports from
 // package portalloc.
 //
 // A transfer uses one data connection. It begins with its command, on a goroutine
@@ -61,7 +61,7 @@
 //	RFC 2428  EPRT and EPSV                    commands_data.go
 //	RFC 2577  Security considerations          commands_data.go (bounce), commands_access.go (guessing), portalloc (port stealing)
 //	RFC 2640  Internationalization             names are UTF-8, or bytes as they come
-//	RFC 3659  MDTM, SIZE, REST, MLST, MLSD     the engine; replies in reply.go
+//	RFC 3659  MDTM, SIZE, REST, MLST, MLSD     MDTM: the engine; commands_files.go, listing.go
 //	RFC 4217  FTP over TLS                     commands_access.go, tls.go
 //	RFC 7151  HOST                             host.go
 //

@@ -7,21 +7,40 @@ import (
 	"sync"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
+	"go.uber.org/zap"
 
 	"github.com/portico-ftp/portico/driver"
 )
 
+// startEngine gives the control connection to an engine of its own.
+func (s *session) startEngine() error {
+	engine := ftpserver.NewFtpServer(&engineDriver{session: s})
+	engine.Logger = engineLogger(s)
+	err := engine.ListenAndServe()
+	if err != nil {
+		s.log.Error("start of the engine", zap.Error(err))
+	}
+	return err
+}
+
+// engineLine is a command on a file as the engine reads it: it does not know the
+// session's directory.
+func (s *session) engineLine(verb, arg string) string {
+	line := command{verb: verb, arg: s.abs(arg)}.line()
+	if len(line) > maxLine {
+		s.reply(550, "File name too long.")
+		return ""
+	}
+	return line
+}
+
 // engineDriver is what an engine asks about its one session. The engine does
-// paths and commands on single files; everything else happens in front of it.
+// commands on single files; everything else happens in front of it.
 type engineDriver struct {
 	session *session
 }
 
-var (
-	_ ftpserver.MainDriver                         = (*engineDriver)(nil)
-	_ ftpserver.MainDriverExtensionPostAuthMessage = (*engineDriver)(nil)
-	_ ftpserver.MainDriverExtensionQuitMessage     = (*engineDriver)(nil)
-)
+var _ ftpserver.MainDriver = (*engineDriver)(nil)
 
 // GetSettings hands the engine its connection and takes from it what the
 // session does itself: time-outs, and all that has to do with data connections.
@@ -33,31 +52,22 @@ func (d *engineDriver) GetSettings() (*ftpserver.Settings, error) {
 	}, nil
 }
 
-// ClientConnected returns the greeting.
-func (d *engineDriver) ClientConnected(cc ftpserver.ClientContext) (string, error) {
-	d.session.engine = cc
-	return d.session.banner(), nil
+// ClientConnected returns a greeting for nobody: the client has had its own.
+func (d *engineDriver) ClientConnected(ftpserver.ClientContext) (string, error) {
+	d.session.control.hidden++
+	return "", nil
 }
 
 // ClientDisconnected is the end of the session.
 func (d *engineDriver) ClientDisconnected(ftpserver.ClientContext) { d.session.end() }
 
 // AuthUser hands out the account that cmdPASS has found.
-func (d *engineDriver) AuthUser(cc ftpserver.ClientContext, _, _ string) (ftpserver.ClientDriver, error) {
+func (d *engineDriver) AuthUser(ftpserver.ClientContext, string, string) (ftpserver.ClientDriver, error) {
 	if d.session.account == nil {
 		return nil, driver.ErrDenied
 	}
-	cc.SetPath("/")
 	return d.session.files, nil
 }
-
-// PostAuthMessage is the reply to a successful login.
-func (d *engineDriver) PostAuthMessage(ftpserver.ClientContext, string, error) string {
-	return "Logged in."
-}
-
-// QuitMessage is the reply to QUIT.
-func (d *engineDriver) QuitMessage() string { return "Goodbye." }
 
 // GetTLSConfig is never used: TLS is below the engine.
 func (d *engineDriver) GetTLSConfig() (*tls.Config, error) {

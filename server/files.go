@@ -195,5 +195,5 @@ func (s *session) abs(arg string) string {
 	if path.IsAbs(arg) {
 		return path.Clean(arg)
 	}
-	return path.Join(s.engine.Path(), arg)
+	return path.Join(s.directory, arg)
 }

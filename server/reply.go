@@ -65,12 +65,12 @@ func parseReply(line []byte) (r reply, ok bool) {
 // of our own where the engine's tell too much or too little.
 func (s *session) engineReply(line []byte) {
 	r, ok := parseReply(line)
-	switch {
-	case s.inflight.verb == "":
-		s.control.pass(line) // the greeting, which may have several lines
-		return
-	case !ok || !r.last:
+	if !ok || !r.last {
 		return // of an error in several lines, which the client is not to see
+	}
+	if s.control.hidden > 0 {
+		s.control.hidden--
+		return
 	}
 	if spec := s.server.commands[s.inflight.verb]; spec.reword != nil {
 		r = spec.reword(s, s.inflight, r)

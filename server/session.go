@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	ftpserver "github.com/fclairamb/ftpserverlib"
 	"go.uber.org/zap"
 
 	"github.com/portico-ftp/portico/driver"
@@ -49,8 +48,8 @@ func initialParameters() parameters {
 
 // session is the life of one control connection.
 //
-// Commands are read by one goroutine, the engine's, inside control.Read. It
-// alone touches the fields that are under no lock. A transfer runs on another
+// Commands are read by one goroutine: the session's own, or the engine's inside
+// control.Read, once there is an engine. It alone touches the fields that are under no lock. A transfer runs on another
 // goroutine; what the two share is under mu.
 type session struct {
 	server  *Server
@@ -74,10 +73,9 @@ type session struct {
 	announced bool // OnSession was told of it
 
 	lines         lineReader
-	engine        ftpserver.ClientContext // of the engine, once it greets
-	greeted       bool                    // a command has come
-	host          *VirtualHost            // of HOST, or of the name in the TLS handshake; nil: none
-	user          string                  // of USER, until PASS
+	greeted       bool         // a command has come
+	host          *VirtualHost // of HOST, or of the name in the TLS handshake; nil: none
+	user          string       // of USER, until PASS
 	failedLogins  int
 	transfers     int            // of files, so far
 	pace          *pace.Commands // nil: any
@@ -93,6 +91,7 @@ type session struct {
 	account       *driver.Account // nil: not logged in
 	use           *accountUse     // of the account
 	files         *sessionFS      // of the account
+	directory     string          // of CWD
 	parameters
 
 	resumption resumption
@@ -128,8 +127,8 @@ func newSession(s *Server, id uint64, conn net.Conn, spec Listener) *session {
 	return session
 }
 
-// start brings the connection to where the greeting is sent, and hands it to
-// an engine of its own. The engine's goroutine then carries the session.
+// start brings the connection to where the greeting is sent, and carries the
+// session from there.
 func (s *session) start() {
 	refusal, err := s.prepare()
 	if err != nil {
@@ -154,10 +153,20 @@ func (s *session) start() {
 	}
 	s.announced = true
 	s.tellSession(false, "")
-	engine := ftpserver.NewFtpServer(&engineDriver{session: s})
-	engine.Logger = engineLogger(s)
-	if err := engine.ListenAndServe(); err != nil {
-		s.log.Error("start of the engine", zap.Error(err))
+	s.control.reply(220, s.banner())
+	s.carry()
+}
+
+// carry answers commands until the session ends or one comes that is the
+// engine's, whose goroutine then carries the session on. Many sessions never
+// need it, and it costs more memory than all the rest of an idle one.
+func (s *session) carry() {
+	line, err := s.next()
+	if err == nil {
+		s.control.feed(line)
+		err = s.startEngine()
+	}
+	if err != nil {
 		s.end()
 	}
 }
@@ -239,6 +248,7 @@ func (s *session) logOut() {
 	if s.account != nil {
 		s.server.accounts.leave(s.use, time.Now())
 		s.account, s.use, s.files = nil, nil, nil
+		s.control.loggedIn = false
 		s.log = s.baseLog
 		s.loginSince = time.Now()
 	}
