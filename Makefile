@@ -87,7 +87,7 @@ e2e-dist: clients ## the Debian package installed, used and removed, and the ima
 .PHONY: race
 race: ## unit tests ten times and e2e with a server built for the race detector
 	$(GO) test -race -shuffle=on -count=10 $(UNIT)
-	cd e2e && PORTICO_E2E_RACE=1 $(GO) test -race -shuffle=on -count=1 -timeout 20m
+	cd e2e && E2E_RACE=1 $(GO) test -race -shuffle=on -count=1 -timeout 20m
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME=10s

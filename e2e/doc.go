@@ -3,6 +3,6 @@
 // people use. It holds tests alone and knows nothing of the server's inside.
 //
 // A client program that is not installed skips its tests and says so; with
-// CI=true in the environment it fails them. PORTICO_E2E_RACE=1 builds the
+// CI=true in the environment it fails them. E2E_RACE=1 builds the
 // server with the race detector.
 package e2e

@@ -89,7 +89,7 @@ func newFixture(dir string) (*fixture, error) {
 
 func build(binary string) error {
 	args := []string{"build", "-buildvcs=false", "-o", binary}
-	if os.Getenv("PORTICO_E2E_RACE") == "1" {
+	if os.Getenv("E2E_RACE") == "1" {
 		args = append(args, "-race")
 	}
 	args = append(args, "github.com/portico-ftp/portico/cmd/portico")

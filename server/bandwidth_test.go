@@ -66,7 +66,7 @@ func (s *session) connect(t *testing.T, send int64) *dataConn {
 			io.Copy(io.Discard, theirs)
 		}
 	}()
-	return newDataConn(&transfer{session: s, ctx: t.Context()}, ours)
+	return newDataConn(&transfer{session: s, ctx: t.Context(), alone: true}, ours)
 }
 
 type zeros struct{}

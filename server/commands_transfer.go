@@ -38,8 +38,8 @@ func (s *session) cmdList(cmd command) string {
 	return ""
 }
 
-// startTransfer starts t on a goroutine of its own, if the data connection is
-// settled. Commands are read meanwhile.
+// startTransfer does t, if the data connection is settled. Commands are read
+// meanwhile.
 func (s *session) startTransfer(cmd command, t *transfer) {
 	offset, size := s.restart, s.allocated
 	s.restart, s.allocated = 0, 0
@@ -59,12 +59,12 @@ func (s *session) startTransfer(cmd command, t *transfer) {
 		t.size = offset + size
 	}
 	s.register(cmd, t)
-	go t.run(s.files, s.setup)
+	s.doBeside(t, func() { t.run(s.files, s.setup) })
 }
 
 // register makes t what the session is doing.
 func (s *session) register(cmd command, t *transfer) {
-	t.session, t.command, t.started, t.done = s, cmd, time.Now(), make(chan struct{})
+	t.session, t.command, t.started = s, cmd, time.Now()
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	s.mu.Lock()
 	s.transfer = t

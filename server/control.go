@@ -36,7 +36,7 @@ type control struct {
 	version uint16     // of TLS, and the cipher suite; 0 in clear
 	cipher  uint16
 	records *recordReader // under tls
-	out     []byte        // buffer for replies
+	out     []byte        // replies that are to be sent
 }
 
 var _ net.Conn = (*control)(nil)
@@ -86,8 +86,23 @@ func (c *control) Write(p []byte) (int, error) {
 func (c *control) reply(code int, text string) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.out = appendReply(c.out[:0], code, ' ', text)
+	c.out = appendReply(c.out, code, ' ', text)
 	c.flush()
+}
+
+// delayReply sends a reply with the next one, or when flushDelayed is called.
+func (c *control) delayReply(code int, text string) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.out = appendReply(c.out, code, ' ', text)
+}
+
+func (c *control) flushDelayed() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if len(c.out) > 0 {
+		c.flush()
+	}
 }
 
 // replyLines sends a reply of several lines: first and last carry the code,
@@ -95,7 +110,7 @@ func (c *control) reply(code int, text string) {
 func (c *control) replyLines(code int, first string, between []string, last string) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.out = appendReply(c.out[:0], code, '-', first)
+	c.out = appendReply(c.out, code, '-', first)
 	for _, line := range between {
 		c.out = append(appendTelnet(append(c.out, ' '), line), '\r', '\n')
 	}
@@ -129,7 +144,7 @@ func (c *control) flush() {
 		c.session.cancel(err)
 		c.raw.Close()
 	}
-	if cap(c.out) > 4096 {
+	if c.out = c.out[:0]; cap(c.out) > 4096 {
 		c.out = nil
 	}
 }

@@ -18,7 +18,7 @@ import (
 //
 // One goroutine uses it; abort may be called by any.
 type dataConn struct {
-	session   *session
+	transfer  *transfer
 	ctx       context.Context // of the transfer
 	raw       net.Conn        // the socket
 	encrypted bool
@@ -38,7 +38,7 @@ type dataConn struct {
 func newDataConn(t *transfer, raw net.Conn) *dataConn {
 	s := t.session
 	d := &dataConn{
-		session: s, ctx: t.ctx, raw: raw, encrypted: s.protectedData, buffers: &s.server.buffers, stall: s.opts.Limits.StallTimeout,
+		transfer: t, ctx: t.ctx, raw: raw, encrypted: s.protectedData, buffers: &s.server.buffers, stall: s.opts.Limits.StallTimeout,
 	}
 	d.up, d.down = s.flows()
 	return d
@@ -66,7 +66,7 @@ func (d *dataConn) open(way direction) (net.Conn, error) {
 	}
 	d.raw.SetDeadline(deadline(time.Now(), d.stall))
 	d.socket = &tlsSocket{Conn: d.raw, buffers: d.buffers, stall: d.stall}
-	conn, err := d.session.handshakeData(d.socket, way)
+	conn, err := d.transfer.session.handshakeData(d.socket, way)
 	if err != nil {
 		return nil, d.fail(err)
 	}

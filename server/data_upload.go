@@ -68,7 +68,7 @@ func (d *dataConn) splice(file kernelWriter) (total int64, err error) {
 		d.up.Spend(n)
 		switch {
 		case err == nil && n < chunk:
-			return total, d.session.uploadCut(true)
+			return total, d.transfer.uploadCut(true)
 		case err != nil && (n == 0 || !isTimeout(err)):
 			return total, d.failUnlessFile(err)
 		}
@@ -133,7 +133,7 @@ func (d *dataConn) read(p []byte) (int, error) {
 	case err == io.EOF && d.socket != nil && d.socket.ended:
 		err = io.ErrUnexpectedEOF
 	case err == io.EOF:
-		if cut := d.session.uploadCut(d.socket == nil); cut != nil {
+		if cut := d.transfer.uploadCut(d.socket == nil); cut != nil {
 			return n, cut // the connection itself did not fail
 		}
 	}

@@ -20,10 +20,10 @@
 // listings go past it. Accounts and files come from package driver, passive ports from
 // package portalloc.
 //
-// A transfer uses one data connection. It begins with its command, on a goroutine
-// of its own, and ends with its final reply. Beside it ABOR, NOOP and STAT are
-// answered; other commands wait, and so does all that comes behind them:
-// replies keep the order of the commands. ABOR acts at once even so.
+// A transfer uses one data connection. It begins with its command and ends with
+// its final reply. Beside it ABOR, NOOP and STAT are answered, within 20 ms of its
+// begin; other commands wait, and so does all that comes behind them: replies keep
+// the order of the commands. ABOR acts at once even so.
 //
 // # How bytes travel
 //

@@ -9,11 +9,11 @@ import (
 // copies files. Like a transfer it runs beside ABOR, NOOP and STAT, holds the
 // other commands back, and can be aborted.
 
-// startJob runs work on a goroutine of its own. Its reply is the final one.
+// startJob does work. Its reply is the final one.
 func (s *session) startJob(cmd command, work func(*transfer) reply) {
 	t := &transfer{path: cmd.arg, isJob: true}
 	s.register(cmd, t)
-	go t.runJob(work)
+	s.doBeside(t, func() { t.runJob(work) })
 }
 
 func (t *transfer) runJob(work func(*transfer) reply) {

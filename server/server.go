@@ -21,6 +21,7 @@ type Server struct {
 	siteCommands map[string]siteCommand
 	tls          *tickets
 	buffers      buffers
+	young        youngTransfers
 	sessions     sync.WaitGroup
 	accepts      sync.WaitGroup // loops of Serve
 	notResumed   atomic.Uint64

@@ -48,9 +48,9 @@ func initialParameters() parameters {
 
 // session is the life of one control connection.
 //
-// Commands are read by one goroutine: the session's own, or the engine's inside
-// control.Read, once there is an engine. It alone touches the fields that are under no lock. A transfer runs on another
-// goroutine; what the two share is under mu.
+// One goroutine carries it: the session's own, or the engine's inside control.Read,
+// once there is an engine. It alone touches the fields that are under no lock,
+// with the exception of beside.go.
 type session struct {
 	server  *Server
 	opts    *settings // those with which it began
@@ -219,13 +219,10 @@ func (s *session) kill(cause error) {
 }
 
 // end releases everything that the session holds and takes it out of the
-// registry. It waits for a running transfer's file to be closed.
+// registry. No transfer runs any more: the caller is who does them.
 func (s *session) end() {
 	s.ended.Do(func() {
 		s.kill(errSessionEnded)
-		if t := s.currentTransfer(); t != nil {
-			<-t.done
-		}
 		s.dropSetup()
 		user := ""
 		if s.account != nil {

@@ -35,7 +35,8 @@ type transfer struct {
 	started time.Time
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	done    chan struct{} // closed after the final reply
+
+	listened chan struct{} // closed when session.listen has ended
 
 	mu       sync.Mutex
 	conn     *dataConn
@@ -45,10 +46,11 @@ type transfer struct {
 	underway bool  // 150 is sent
 
 	// Under session.mu:
-	settled chan struct{} // see uploadCut; nil: nobody waits
-	alone   bool          // no command is read beside it any more
-	ending  bool          // the final reply is about to be sent: nothing runs beside it any more
-	aborts  []abort       // to be answered after the final reply
+	settled   chan struct{} // see uploadCut; nil: nobody waits
+	listening bool          // session.listen was called
+	alone     bool          // no command is read beside it any more
+	ending    bool          // the final reply is about to be sent: nothing runs beside it any more
+	aborts    []abort       // to be answered after the final reply
 }
 
 // abort is an ABOR and when it came.
@@ -164,12 +166,28 @@ func (t *transfer) requestAbort(cmd command) bool {
 	return running
 }
 
-// opened tells the client that the data connection is there.
+// opened tells the client that the data connection is there. In front of a file
+// that fits into the socket's buffer the client has it with the final reply, in
+// one segment: each reply costs as much as sending the file.
 func (t *transfer) opened() {
 	t.mu.Lock()
 	t.underway = true
 	t.mu.Unlock()
-	t.session.control.reply(150, cmp.Or(t.opening, "Data connection is open, transfer starts."))
+	tell := t.session.control.reply
+	if t.isShort() {
+		tell = t.session.control.delayReply
+	}
+	tell(150, cmp.Or(t.opening, "Data connection is open, transfer starts."))
+}
+
+// shortDownload is the size of a file that any socket's buffer takes at once.
+const shortDownload = 16 << 10
+
+// isShort is for downloads in clear alone: clients may begin a TLS handshake only
+// when they have read the 150 reply.
+func (t *transfer) isShort() bool {
+	left := t.size - t.offset
+	return t.direction() == DirectionDownload && !t.conn.encrypted && 0 < left && left <= shortDownload
 }
 
 // conclude tells everybody how the transfer has ended.
@@ -209,7 +227,6 @@ func (t *transfer) finish(code int) {
 			s.observe(a.command, a.at, 226)
 		}
 	}
-	close(t.done)
 }
 
 // usedSetup says whether the data connection that was settled is used up. It is

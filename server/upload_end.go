@@ -33,15 +33,11 @@ const settleTimeout = time.Second
 // control connection before the data connection ended, or that comes with its
 // end if that was in clear. It returns why the upload is not complete, nil if it
 // is.
-func (s *session) uploadCut(inClear bool) error {
-	t := s.currentTransfer()
-	if t == nil {
-		return nil
+func (t *transfer) uploadCut(inClear bool) error {
+	if inClear && !t.isAlone() {
+		t.waitOutEnd()
 	}
-	if inClear {
-		s.waitOutEnd(t)
-	}
-	if settled := s.awaitControl(t); settled != nil {
+	if settled := t.awaitControl(); settled != nil {
 		timeout := time.NewTimer(settleTimeout)
 		defer timeout.Stop()
 		select {
@@ -53,8 +49,14 @@ func (s *session) uploadCut(inClear bool) error {
 	return context.Cause(t.ctx)
 }
 
+func (t *transfer) isAlone() bool {
+	t.session.mu.Lock()
+	defer t.session.mu.Unlock()
+	return t.alone
+}
+
 // waitOutEnd gives the end of the control connection time to arrive.
-func (s *session) waitOutEnd(t *transfer) {
+func (t *transfer) waitOutEnd() {
 	length := min(endGrace, time.Since(t.started)/endGraceShare)
 	if length < minGrace {
 		return
@@ -67,36 +69,34 @@ func (s *session) waitOutEnd(t *transfer) {
 	}
 }
 
-// awaitControl sends the goroutine that reads commands through settleUpload: it
-// alone knows whether a command that has been read was acted on. It returns nil
-// if there is nothing to wait for.
-func (s *session) awaitControl(t *transfer) <-chan struct{} {
+// awaitControl has commands read that have come. Who reads them knows alone
+// whether one that has been read was acted on. It returns nil if there is nothing
+// to wait for.
+func (t *transfer) awaitControl() <-chan struct{} {
+	s := t.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.alone {
+	switch {
+	case t.alone || !t.listening && s.hasActed():
 		return nil
+	case !t.listening:
+		s.listenLocked(t)
 	}
 	t.settled = make(chan struct{})
-	s.control.setReadDeadline(time.Unix(1, 0))
+	s.wakeLocked()
 	return t.settled
 }
 
-// settleUpload lets a waiting upload end if all that has come was acted on. The
-// goroutine that reads commands calls it before it reads.
-func (s *session) settleUpload() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.transfer; t != nil && t.settled != nil && !s.lines.isAhead() && s.control.isQuiet() {
-		t.settleLocked()
-	}
-}
+// hasActed says whether everything that the client has sent was acted on. Who
+// reads commands calls it, before it reads.
+func (s *session) hasActed() bool { return !s.lines.isAhead() && s.control.isQuiet() }
 
-// stopListening says that no command is read until the transfer has ended.
-func (s *session) stopListening() {
+// settleUpload lets a waiting upload end if all that has come was acted on. The
+// goroutine that listens calls it before it reads.
+func (s *session) settleUpload(t *transfer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.transfer; t != nil {
-		t.alone = true
+	if t.settled != nil && s.hasActed() {
 		t.settleLocked()
 	}
 }
