@@ -99,9 +99,17 @@ func (f *uploadFile) Close() error {
 	if err := f.publish(); err != nil {
 		return inFTP("close", f.target.name, err)
 	}
-	// The owner wants no more of an earlier attempt. Mostly there is none.
-	_ = f.uploads.fs.Remove(f.uploads.partialName(f.target.name))
+	f.uploads.forget(f.target.name)
 	return nil
+}
+
+// forget removes what was kept of an earlier attempt: its owner wants no more of
+// it. Mostly there is none, and looking is half the work of removing in vain.
+func (u *Uploads) forget(name string) {
+	partial := u.partialName(name)
+	if _, err := Lstat(u.fs, partial); err == nil {
+		_ = u.fs.Remove(partial)
+	}
 }
 
 func (f *uploadFile) publish() error {
