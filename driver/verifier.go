@@ -88,6 +88,14 @@ func (v *verifier) verify(ctx context.Context, client netip.Addr, name, password
 	}
 }
 
+// remembers says whether the password was right a while ago.
+func (v *verifier) remembers(name, password string) bool {
+	pair := v.digest(name, password)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.isRightLocked(pair)
+}
+
 // look finds what is known about a pair: that it is right, or a computation
 // that runs already, or a new one that the caller has to run.
 func (v *verifier) look(pair attemptKey) (known bool, theirs, ours *hashing) {
