@@ -55,7 +55,7 @@ func (d *engineDriver) GetSettings() (*ftpserver.Settings, error) {
 // ClientConnected returns a greeting for nobody: the client has had its own.
 func (d *engineDriver) ClientConnected(ftpserver.ClientContext) (string, error) {
 	d.session.control.hidden++
-	return "", nil
+	return "ready", nil
 }
 
 // ClientDisconnected is the end of the session.
