@@ -270,3 +270,30 @@ func TestAnAbortEndsTheWaitForBandwidth(t *testing.T) {
 		}
 	})
 }
+
+// An upload goes on by larger steps when it is fast, whatever the size of its
+// reads.
+func TestFastUploadsAreRecognized(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		limits Bandwidth
+		buffer int
+		want   bool
+	}{
+		"fast":                 {Bandwidth{}, blockSize, true},
+		"fast, in small reads": {Bandwidth{}, 4096, true},
+		"slow":                 {Bandwidth{UploadPerSession: rate}, blockSize, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				conn := rated(t, test.limits).connect(t, length)
+				n, more, err := conn.copyBlocks(io.Discard, make([]byte, test.buffer), true)
+				if more != test.want || err != nil || n < bulkAfter {
+					t.Errorf("after %d bytes: fast %v, %v; want %v", n, more, err, test.want)
+				}
+				conn.close()
+			})
+		})
+	}
+}

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// bulkAfter is how much of an upload must have come, in reads of half a block
-// or more, before it goes on by larger steps.
-const bulkAfter = 4 << 20
+// An upload goes on by larger steps once bulkAfter bytes have come within
+// bulkWithin. The size of reads would not tell: who keeps up with the client
+// reads little at a time, however fast it is.
+const (
+	bulkAfter  = 4 << 20
+	bulkWithin = 50 * time.Millisecond
+)
 
 // receive copies an upload to w, its file. One that is fast goes on within the
 // kernel, or else in larger blocks; many small ones need no pipe each.
 func (d *dataConn) receive(w io.Writer) (total int64, err error) {
-	enough := bulkAfter
-	if d.encrypted {
-		enough = 0 // blocks that the processor's cache holds suit decryption better
-	}
+	untilFast := !d.encrypted // blocks that the processor's cache holds suit decryption better
 	block := d.buffers.getBlock()
-	total, more, err := d.copyBlocks(w, *block, enough)
+	total, more, err := d.copyBlocks(w, *block, untilFast)
 	d.buffers.putBlock(block)
 	if err != nil || !more {
 		return total, err
@@ -31,7 +32,7 @@ func (d *dataConn) receive(w io.Writer) (total int64, err error) {
 	}
 	bulk := d.buffers.getBulk()
 	defer d.buffers.putBulk(bulk)
-	n, _, err := d.copyBlocks(w, *bulk, 0)
+	n, _, err := d.copyBlocks(w, *bulk, false)
 	return total + n, err
 }
 
@@ -75,11 +76,11 @@ func (d *dataConn) splice(file kernelWriter) (total int64, err error) {
 	}
 }
 
-// copyBlocks copies to the end of the upload, or until so much (0: no limit)
-// has come in large reads; then there may be more.
-func (d *dataConn) copyBlocks(w io.Writer, buf []byte, enough int) (total int64, more bool, err error) {
-	large := 0
-	for enough == 0 || large < enough {
+// copyBlocks copies to the end of the upload, or until it is fast; then there may
+// be more.
+func (d *dataConn) copyBlocks(w io.Writer, buf []byte, untilFast bool) (total int64, more bool, err error) {
+	began, mark := time.Now(), int64(0)
+	for {
 		n, err := d.fill(buf)
 		if n > 0 {
 			written, writeErr := w.Write(buf[:n])
@@ -93,11 +94,14 @@ func (d *dataConn) copyBlocks(w io.Writer, buf []byte, enough int) (total int64,
 			return total, false, nil
 		case err != nil:
 			return total, false, err
-		case n >= len(buf)/2:
-			large += n
+		case untilFast && total-mark >= bulkAfter:
+			now := time.Now()
+			if now.Sub(began) <= bulkWithin {
+				return total, true, nil
+			}
+			began, mark = now, total
 		}
 	}
-	return total, true, nil
 }
 
 // fill reads once, and under TLS, which gives a record at a time, as often as
