@@ -45,19 +45,27 @@ func TestConnectionsWithinTheMachineAreNotPaced(t *testing.T) {
 	}
 }
 
-// tcpConn is one end of a connection.
+// A download is what the server sends; of an upload the client does.
+func TestDownloadsWithinTheMachineAreNotPaced(t *testing.T) {
+	t.Parallel()
+	for way, want := range map[direction]string{download: "reno", upload: "bbr"} {
+		conn := tcpConn(t)
+		if err := setCongestionControl(conn, "bbr"); err != nil {
+			t.Skipf("the kernel has no bbr, or root alone may use it: %v", err)
+		}
+		d := newDataConn(&transfer{session: rated(t, Bandwidth{}), ctx: t.Context()}, conn)
+		if _, err := d.open(way); err != nil {
+			t.Fatal(err)
+		}
+		if got := congestionControl(t, conn); got != want {
+			t.Errorf("way %d: bbr became %s, want %s", way, got, want)
+		}
+	}
+}
+
 func tcpConn(t *testing.T) *net.TCPConn {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	conn, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
+	conn, _ := connectedPair(t)
 	return conn.(*net.TCPConn)
 }
 
