@@ -73,8 +73,7 @@ func (c *control) feed(line string) {
 }
 
 // Write takes the engine's replies. It never fails: the engine would stop
-// replying after an error, and its final replies are how a transfer's end is
-// known. A client that cannot be written to ends the session.
+// replying after an error. A client that cannot be written to ends the session.
 func (c *control) Write(p []byte) (int, error) {
 	for line := range c.replies.lines(p) {
 		c.session.engineReply(line)

@@ -251,8 +251,8 @@ func (s *session) logOut() {
 	}
 }
 
-// reply sends a reply of one line. Only the goroutine that reads commands
-// calls it.
+// reply sends a reply of one line. Only who answers a command calls it, see
+// session.answer.
 func (s *session) reply(code int, text string) {
 	s.lastCode = code
 	s.noteReply(code)

@@ -129,8 +129,8 @@ func (s *Server) find(id uint64) (*session, error) {
 	return nil, fmt.Errorf("%w: session %d never was", ErrNoSession, id)
 }
 
-// about is what the goroutine that reads commands lets others know of the
-// session, each time that it begins to wait.
+// about is what the session's goroutine lets others know of the session, each
+// time that it begins to wait.
 type about struct {
 	user, host    string
 	loggedIn      bool
