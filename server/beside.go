@@ -98,10 +98,11 @@ func (s *session) stopListening(t *transfer) {
 // others came before it: replies keep the order of the commands. An ABOR acts at
 // once even so; its reply takes its turn. Full says that enough are held.
 func (s *session) hold(t *transfer, cmd command) (held, full bool) {
-	s.begin(cmd)
 	s.mu.Lock()
+	s.idleSince = time.Now()
 	running := s.transfer == t && !t.ending
 	if running && len(s.held) == 0 && s.server.commands[cmd.verb].isImmediate(cmd) {
+		s.current = cmd
 		s.mu.Unlock()
 		return false, false
 	}
